@@ -1,0 +1,28 @@
+/**
+ * Trust anchors: the only certificates believed without a signature. Everything else a caller supplies is a candidate.
+ * Simulation is a root of trust and not another format: a simulated anchor says so here, and whatever chains to it
+ * stays contraindicated (design, section 2).
+ */
+import { createHash } from 'node:crypto'
+import type { Certificate } from './certificate.ts'
+
+export interface Anchor {
+  readonly certificate: Certificate
+  /** The product line whose keys this root endorses (`Milan`), where the vendor keeps a root per product; else undefined. */
+  readonly product: string | undefined
+  readonly assurance: 'hardware' | 'simulated'
+}
+
+export interface AnchorSet {
+  readonly anchors: readonly Anchor[]
+  /** Names the set in cache keys, so that no proof made under one tenant's roots serves another's. */
+  readonly digest: string
+}
+
+/** An empty set is allowed and trusts nothing. */
+export function anchorSet(anchors: readonly Anchor[]): AnchorSet {
+  const hash = createHash('sha256')
+  for (const { certificate, product, assurance } of anchors)
+    hash.update(`${certificate.sha256}:${product ?? ''}:${assurance}\n`)
+  return { anchors, digest: hash.digest('hex') }
+}

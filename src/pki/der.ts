@@ -1,0 +1,89 @@
+/**
+ * DER cut into nodes that remember the bytes they came from, so that signatures and identities are decided on what was
+ * received. asn1js does the decoding; what it tolerates beyond DER (trailing bytes, indefinite lengths) is refused here.
+ */
+import { BaseBlock, fromBER } from 'asn1js'
+import { Malformed } from '../bytes/malformed.ts'
+
+export interface DerNode {
+  /** Tag octet: class, constructed bit and number (no vendor structure uses numbers above 30). */
+  readonly tag: number
+  /** Header and contents, as received. */
+  readonly der: Uint8Array
+  /** Contents only. */
+  readonly contents: Uint8Array
+  /** Empty for a primitive node. */
+  readonly children: readonly DerNode[]
+}
+
+/** Throws Malformed unless `der` is exactly one definite-length value. Throws what asn1js throws on deeper faults: callers wrap it. */
+export function decodeDer(der: Uint8Array, path: string): DerNode {
+  const copy = der.slice()
+  const { offset, result } = fromBER(copy)
+  if (offset === -1 || result.error)
+    throw new Malformed({ path, offset: 0 }, result.error || 'no ASN.1 value', 'DER')
+  if (offset !== der.length)
+    throw new Malformed({ path, offset }, `${der.length - offset} bytes after the end`, 'the end')
+  return nodeOf(result)
+}
+
+/** Contents of a primitive value; throws for a constructed one. */
+export function primitive(node: DerNode): Uint8Array {
+  if (node.tag & 0x20) throw new Error('a constructed value where a primitive one belongs')
+  return node.contents
+}
+
+/** Contents of a BIT STRING without its count of unused bits. */
+export function bitString(node: DerNode): Uint8Array {
+  if (node.tag !== 0x03 || node.contents.length === 0) throw new Error('not a BIT STRING')
+  return node.contents.subarray(1)
+}
+
+/** The dotted form of an OBJECT IDENTIFIER. */
+export function objectIdentifier(node: DerNode): string {
+  if (node.tag !== 0x06) throw new Error('not an OBJECT IDENTIFIER')
+  const arcs: number[] = []
+  let arc = 0
+  for (const octet of node.contents) {
+    arc = arc * 128 + (octet & 0x7f)
+    if (arc > Number.MAX_SAFE_INTEGER / 128)
+      throw new Error('an object identifier arc is too large')
+    if (octet & 0x80) continue
+    if (arcs.length === 0) {
+      const first = Math.min(2, Math.floor(arc / 40))
+      arcs.push(first, arc - first * 40)
+    } else arcs.push(arc)
+    arc = 0
+  }
+  return arcs.join('.')
+}
+
+/**
+ * A non-negative INTEGER below 2^31 in its one DER form: `02 02 00 1E` (not minimal) and `02 01 DB` (negative) are
+ * refused, because a lax reader would turn both into TCB numbers that nobody signed.
+ */
+export function unsignedInteger(node: DerNode): number {
+  const { tag, contents } = node
+  if (tag !== 0x02 || contents.length === 0) throw new Error('not an INTEGER')
+  const [first = 0, second = 0] = contents
+  if (first >= 0x80) throw new Error('a negative INTEGER')
+  if (contents.length > 1 && first === 0 && second < 0x80)
+    throw new Error('an INTEGER that is not minimally encoded')
+  if (contents.length > 5 || (contents.length === 5 && first !== 0))
+    throw new Error('an INTEGER that is too large')
+  return contents.reduce((value, octet) => value * 256 + octet, 0)
+}
+
+function nodeOf(block: BaseBlock): DerNode {
+  const der = block.valueBeforeDecodeView
+  if (block.lenBlock.isIndefiniteForm) throw new Error('an indefinite length, which DER forbids')
+  const contents = der.subarray(der.length - block.lenBlock.length)
+  return { tag: der[0] ?? 0, der, contents, children: childrenOf(block) }
+}
+
+function childrenOf(block: BaseBlock): readonly DerNode[] {
+  // Constructed blocks keep their parts in valueBlock.value; the tag octet says whether this is one.
+  const parts = (block.valueBlock as { value?: unknown }).value
+  if (((block.valueBeforeDecodeView[0] ?? 0) & 0x20) === 0 || !Array.isArray(parts)) return []
+  return parts.filter((part): part is BaseBlock => part instanceof BaseBlock).map(nodeOf)
+}

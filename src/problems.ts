@@ -1,0 +1,130 @@
+/**
+ * The one table of problem types (RFC 9457). A Problem is a request, policy source or vendor service that is wrong;
+ * wrong evidence is findings, and anything else that is thrown is our own fault and becomes an opaque 500.
+ * Codes are stable: clients branch on them. `next` says what the caller can do about it.
+ */
+interface ProblemType {
+  readonly status: number
+  readonly title: string
+  readonly next: string
+}
+
+export const problemTypes = {
+  'request-malformed': {
+    status: 400,
+    title: 'The request is not of the documented form',
+    next: 'Compare the request with /openapi.json; the detail names the field.',
+  },
+  'evidence-unrecognised': {
+    status: 400,
+    title: 'The bytes are not evidence of a supported kind',
+    next: 'Send a raw SEV-SNP report or a TDX or SGX quote, in the encoding that the detail names.',
+  },
+  'endorsement-unreadable': {
+    status: 400,
+    title: 'An endorsement could not be read',
+    next: 'Supply certificates and CRLs in PEM or DER, Intel collateral as JSON, or a GHCB certificate table.',
+  },
+  'challenge-unknown': {
+    status: 403,
+    title: 'The challenge was not issued by this service',
+    next: 'Ask POST /v1/challenges for one and use it once.',
+  },
+  'challenge-expired': {
+    status: 403,
+    title: 'The challenge is too old',
+    next: 'Ask POST /v1/challenges for a new one and answer it before its expiry.',
+  },
+  'challenge-used': {
+    status: 409,
+    title: 'The challenge was used before',
+    next: 'Ask POST /v1/challenges for a new one; each is good for one attestation, refused ones included.',
+  },
+  'evidence-rejected': {
+    status: 403,
+    title: 'The evidence was refused',
+    next: 'Read the failing findings: each names what was observed, what was expected and where the rule is written.',
+  },
+  'release-unknown': {
+    status: 403,
+    title: 'No approved release has this agent and environment',
+    next: 'Commit an AgentRelease manifest under agents/<environment>/<agent>.yaml in the policy repository.',
+  },
+  'policy-unavailable': {
+    status: 503,
+    title: 'No accepted policy is loaded',
+    next: 'Check that the policy repository exists and that its HEAD commit holds valid manifests; without a policy nothing is released.',
+  },
+  'collateral-unavailable': {
+    status: 503,
+    title: 'Vendor endorsements could not be obtained',
+    next: 'Retry later, bring the endorsements with the evidence, or import a bundle with `vouchsafe collateral import`.',
+  },
+  'route-unknown': {
+    status: 404,
+    title: 'There is nothing at this path',
+    next: 'See /openapi.json for the paths of this service.',
+  },
+  'method-unknown': {
+    status: 405,
+    title: 'This path does not take that method',
+    next: 'See the Allow header and /openapi.json.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The request body is too large',
+    next: 'Send one piece of evidence with its own certificates only.',
+  },
+  'media-type-unsupported': {
+    status: 415,
+    title: 'The body is not of a supported media type',
+    next: 'Send application/json.',
+  },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    next: 'Wait as long as Retry-After says.',
+  },
+  'storage-unavailable': {
+    status: 503,
+    title: 'The database did not answer',
+    next: 'Retry after the time in Retry-After; nothing was issued.',
+  },
+  'configuration-invalid': {
+    status: 500,
+    title: 'The configuration is not usable',
+    next: 'Correct the settings that the detail names; `vouchsafe doctor` checks them.',
+  },
+  'internal-error': {
+    status: 500,
+    title: 'The service failed',
+    next: 'Report the correlation id to the operator; the cause is in the service log under it.',
+  },
+} as const satisfies Readonly<Record<string, ProblemType>>
+
+export type ProblemCode = keyof typeof problemTypes
+
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly detail: string
+  /** Further members of the problem document, safe to show to the caller. */
+  readonly members: Readonly<Record<string, unknown>>
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    extra: {
+      readonly members?: Readonly<Record<string, unknown>>
+      readonly retryAfterSeconds?: number
+      readonly cause?: unknown
+    } = {},
+  ) {
+    super(`${code}: ${detail}`, { cause: extra.cause })
+    this.code = code
+    this.detail = detail
+    this.members = extra.members ?? {}
+    this.retryAfterSeconds = extra.retryAfterSeconds
+  }
+}
