@@ -15,14 +15,20 @@ export interface Anchor {
 
 export interface AnchorSet {
   readonly anchors: readonly Anchor[]
+  /** Published intermediates (ASK, ASVK), already decoded: candidates like any other, so nobody has to send them along. */
+  readonly intermediates: readonly Certificate[]
   /** Names the set in cache keys, so that no proof made under one tenant's roots serves another's. */
   readonly digest: string
 }
 
 /** An empty set is allowed and trusts nothing. */
-export function anchorSet(anchors: readonly Anchor[]): AnchorSet {
+export function anchorSet(
+  anchors: readonly Anchor[],
+  intermediates: readonly Certificate[] = [],
+): AnchorSet {
   const hash = createHash('sha256')
   for (const { certificate, product, assurance } of anchors)
     hash.update(`${certificate.sha256}:${product ?? ''}:${assurance}\n`)
-  return { anchors, digest: hash.digest('hex') }
+  for (const { sha256 } of intermediates) hash.update(`intermediate:${sha256}\n`)
+  return { anchors, intermediates, digest: hash.digest('hex') }
 }

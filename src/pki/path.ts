@@ -83,7 +83,7 @@ function issuerOf(
   const pinned = anchors.anchors
     .filter(({ certificate }) => sameName(certificate.subjectName, child.issuerName))
     .map((anchor) => ({ certificate: anchor.certificate, anchor }))
-  const offered = candidates
+  const offered = [...anchors.intermediates, ...candidates]
     .filter(
       (candidate) =>
         sameName(candidate.subjectName, child.issuerName) && candidate.sha256 !== child.sha256,

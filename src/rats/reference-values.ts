@@ -13,6 +13,25 @@ export interface SnpTcb {
   readonly microcode?: number
 }
 
+/** Bits of POLICY that an operator may want either way; DEBUG and MIGRATE_MA have core checks of their own. */
+export type SnpPolicyBit =
+  | 'smt'
+  | 'singleSocket'
+  | 'cxl'
+  | 'aes256Xts'
+  | 'raplDisabled'
+  | 'ciphertextHiding'
+  | 'pageSwapDisabled'
+
+export type SnpPlatformBit =
+  | 'smt'
+  | 'tsme'
+  | 'ecc'
+  | 'raplDisabled'
+  | 'ciphertextHiding'
+  | 'aliasCheck'
+  | 'tio'
+
 export interface SnpReference {
   readonly reportData?: Uint8Array
   readonly measurement?: Uint8Array
@@ -34,10 +53,10 @@ export interface SnpReference {
   }
   /** Least ABI version that the guest policy must demand of the firmware. */
   readonly minimumAbi?: { readonly major: number; readonly minor: number }
-  /** Guest policy bits that must be set (`singleSocket`, `aes256Xts`, ...) or clear (`smt`, `cxl`), by name. */
-  readonly guestPolicy?: Readonly<Record<string, boolean>>
-  /** PLATFORM_INFO bits that must be set or clear, by name (`aliasCheckComplete`, `ecc`, `tsme`, ...). */
-  readonly platformInfo?: Readonly<Record<string, boolean>>
+  /** Guest policy bits that must be set (true) or clear (false). */
+  readonly guestPolicy?: Readonly<Partial<Record<SnpPolicyBit, boolean>>>
+  /** PLATFORM_INFO bits that must be set (true) or clear (false). */
+  readonly platformInfo?: Readonly<Partial<Record<SnpPlatformBit, boolean>>>
   /** Bits that LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR must both contain. */
   readonly mitigations?: bigint
   readonly chipIds?: readonly Uint8Array[]

@@ -1,0 +1,54 @@
+/** The AMD SEV-SNP family: everything that the house knows about it, gathered in one value. */
+import type { SnpReference } from '../../rats/reference-values.ts'
+import { defineTee, type Expectation } from '../../rats/tee.ts'
+import { appraisalChecks } from './appraisal-checks.ts'
+import { authenticityChecks } from './authenticity-checks.ts'
+import { claims, inspect } from './claims.ts'
+import { endorse, type SnpEndorsement } from './endorse.ts'
+import { decodeEvidence, type SnpEvidence, structure } from './evidence.ts'
+
+const expectations: Readonly<Record<string, Expectation<SnpReference>>> = {
+  measurement: { size: 48, apply: (reference, measurement) => ({ ...reference, measurement }) },
+  hostData: { size: 32, apply: (reference, hostData) => ({ ...reference, hostData }) },
+  reportData: { size: 64, apply: (reference, reportData) => ({ ...reference, reportData }) },
+  familyId: { size: 16, apply: (reference, familyId) => ({ ...reference, familyId }) },
+  imageId: { size: 16, apply: (reference, imageId) => ({ ...reference, imageId }) },
+  idKeyDigest: {
+    size: 48,
+    apply: (reference, digest) => ({ ...reference, idKeyDigests: [digest] }),
+  },
+  authorKeyDigest: {
+    size: 48,
+    apply: (reference, digest) => ({ ...reference, authorKeyDigests: [digest] }),
+  },
+  chipId: { size: 64, apply: (reference, chipId) => ({ ...reference, chipIds: [chipId] }) },
+}
+
+export const sevSnp = defineTee<SnpEvidence, SnpEndorsement, SnpReference>({
+  name: 'sev-snp',
+  mediaTypes: ['application/vnd.amd.sev-snp.report'],
+  structure,
+  authenticate: authenticityChecks,
+  appraise: appraisalChecks,
+  recognises,
+  decode: decodeEvidence,
+  endorse,
+  bind: ({ report }) => report.reportData,
+  claims,
+  inspect,
+  expectations,
+  noReference: {},
+  profiles: {
+    strict: new Map(),
+    aws: new Map([['snp.vmpl.expected', 'AWS EC2 guests ask for their reports below VMPL 0']]),
+    azure: new Map([['snp.tcb.committed', 'Azure runs firmware for a while before it commits it']]),
+    gcp: new Map(),
+    alibaba: new Map(),
+  },
+})
+
+/** Reports begin with a small version number in four bytes; quotes have a key type in the upper two. */
+function recognises(quote: Uint8Array): boolean {
+  const [, second, third, fourth] = quote
+  return quote.length >= 4 && second === 0 && third === 0 && fourth === 0
+}
