@@ -59,7 +59,7 @@ Example:
     --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0 loglevel=7'
 `
 
-/** `args` is what follows \`measure\`. Resolves to the exit code: 0 with a measurement written, 1 with a sentence why not. */
+/** `args` is what follows `measure`. Resolves to the exit code: 0 with a measurement written, 1 with a sentence why not. */
 export async function measureCommand(args: readonly string[], io: MeasureIo): Promise<number> {
   try {
     const { values, positionals } = parse(args)
@@ -69,7 +69,8 @@ export async function measureCommand(args: readonly string[], io: MeasureIo): Pr
     }
     if (positionals.length !== 1 || positionals[0] !== 'snp')
       throw new Mistake(
-        `It measures "snp" and nothing else, and was asked for ${positionals.length === 0 ? 'nothing' : `"${positionals.join(' ')}"`}: begin with \`vouchsafe measure snp\`, and quote what contains spaces.`,
+        `It measures "snp" and was asked for "${positionals.join(' ')}": ` +
+          'begin with `vouchsafe measure snp`, and quote what contains spaces.',
       )
     const measurement = values['ovmf-hash-only']
       ? await ovmfHashOnly(values, io)
@@ -98,7 +99,8 @@ async function launch(values: Values, io: MeasureIo): Promise<string> {
   )
   if ((guestFeatures & SNP_ACTIVE) === 0n)
     io.err(
-      `vouchsafe measure: warning: bit 0 (SNP active) of ${values['guest-features']} is clear, and no SNP guest runs without it; add 0x1 unless you know better.\n`,
+      `vouchsafe measure: warning: bit 0 (SNP active) of ${values['guest-features']} is clear, ` +
+        'and no SNP guest runs without it: add 0x1 unless you know better.\n',
     )
   return measurement
 }
@@ -108,7 +110,8 @@ async function ovmfHashOnly(values: Values, io: MeasureIo): Promise<string> {
   const others = Object.keys(values).filter((name) => !allowed.has(name))
   if (others.length > 0)
     throw new Mistake(
-      `--ovmf-hash-only is the digest of the firmware alone and depends on nothing else: leave out ${others.map((name) => `--${name}`).join(', ')}, or leave out --ovmf-hash-only for the launch measurement.`,
+      `--ovmf-hash-only measures the firmware alone: leave out --${others.join(', --')}, ` +
+        'or leave out --ovmf-hash-only for the launch measurement.',
     )
   const ovmf = await read('ovmf', required(values, 'ovmf'), io)
   return aboutFirmware(values.ovmf, () => measureOvmf(ovmf))
@@ -191,12 +194,13 @@ function aboutFirmware(path: string | undefined, measure: () => Uint8Array): str
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
     throw new Mistake(
-      `--ovmf ${path} is not firmware for an SEV-SNP guest: ${error.message}. Give the image that the VMM loads, such as OVMF.fd of an AmdSev build, not a variable store or a disk.`,
+      `--ovmf ${path} is not firmware for an SEV-SNP guest: ${error.message}. ` +
+        'Give the image that the VMM loads, such as OVMF.fd of an AmdSev build, not a variable store or a disk.',
     )
   }
 }
 
-/** Under a constant column, one model's versions per line. */
+/** One line for each signature, so for each model with its versions. */
 function vcpuTypeLines(): string[] {
   const lines = Map.groupBy(vcpuTypes.keys(), (name) => vcpuTypes.get(name))
   return [...lines.values()].map((names) => names.join(' '))

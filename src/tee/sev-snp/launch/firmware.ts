@@ -12,7 +12,7 @@ export interface Firmware {
   /** Where every vCPU but the first starts (SEV-ES reset block); never zero. */
   readonly apResetAddress: number
   readonly sections: readonly Section[]
-  /** Where the VMM puts the hash table, within the SNP_KERNEL_HASHES section; undefined when the firmware measures no kernel. */
+  /** Where in the SNP_KERNEL_HASHES section the VMM puts its table; undefined when the firmware measures no kernel. */
   readonly hashTable: { readonly section: Section; readonly offset: number } | undefined
 }
 
@@ -28,7 +28,7 @@ const resetBlock = layout('reset block', 4, { address: u32(0) })
 const metadataPointer = layout('metadata pointer', 4, { bytesBeforeEnd: u32(0) })
 const hashTableArea = layout('hash table area', 8, { gpa: u32(0), size: u32(4) })
 
-/** Throws Malformed for anything that no VMM could launch as an SEV-SNP guest. */
+/** Throws Malformed, also for what can be read but not launched: pages that overlap, vCPUs that start nowhere. */
 export function decodeFirmware(image: Uint8Array): Firmware {
   if (image.length === 0 || image.length % PAGE_SIZE !== 0 || image.length > MOST_IMAGE_BYTES)
     throw new Malformed(
@@ -92,7 +92,7 @@ function required(
     throw new Malformed(
       { path: `OVMF.footer.${name}`, offset: image.length },
       'no such entry',
-      `GUID ${guid}; was this firmware built with SEV-SNP support?`,
+      `GUID ${guid} (was this firmware built with SEV-SNP support?)`,
     )
   return entry
 }

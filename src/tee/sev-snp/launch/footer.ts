@@ -27,7 +27,7 @@ export function decodeFooter(image: Uint8Array): ReadonlyMap<string, FooterEntry
     throw new Malformed(
       { path: 'OVMF.footer', offset: Math.max(0, end - trailer.size) },
       'no OVMF footer table',
-      `GUID ${FOOTER_GUID} ahead of the reset vector; is this an AmdSev build of OVMF?`,
+      `GUID ${FOOTER_GUID} ahead of the reset vector (is this an AmdSev build of OVMF?)`,
     )
 
   const start = end - footer.length

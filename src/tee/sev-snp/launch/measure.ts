@@ -42,7 +42,10 @@ const BOOT_ADDRESS = 0xffff_fff0
 /** KVM_MAX_VCPUS. */
 const MOST_VCPUS = 4096
 
-/** The 48-byte launch measurement. Throws Malformed for a firmware image that cannot be read, NotMeasurable for options that do not fit. */
+/**
+ * The 48-byte launch measurement. Throws Malformed for a firmware image that no VMM could launch, NotMeasurable for
+ * options that do not fit.
+ */
 export function measureLaunch(options: LaunchOptions): Uint8Array {
   const { vcpus, guestFeatures } = options
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MOST_VCPUS)
@@ -74,7 +77,10 @@ export function measureLaunch(options: LaunchOptions): Uint8Array {
   }
 }
 
-/** The 48-byte digest of the firmware's own pages alone: where every launch of this firmware begins, not what any guest reports. */
+/**
+ * The 48-byte digest of the firmware's own pages: where every launch of it begins, not what any guest reports.
+ * Throws Malformed as measureLaunch does.
+ */
 export function measureOvmf(ovmf: Uint8Array): Uint8Array {
   return launchDigest(imagePages(decodeFirmware(ovmf)))
 }
