@@ -32,9 +32,9 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0
 }
 
-/** Walks by index: `some` with a closure costs ten times as much on the 368 reserved bytes of every report. */
-export function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false
+/** From `start` up to `end`. Walks by index: a closure or a view costs ten times as much on the reserved bytes of every report. */
+export function isZero(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false
   return true
 }
 

@@ -38,7 +38,7 @@ export interface Layout<T> {
   readonly title: string
   readonly size: number
   readonly rows: readonly Span[]
-  /** Byte fields of the result are views into `bytes`, not copies. Throws Malformed on a wrong length or a reserved byte that is set. */
+  /** Fields are read when asked for, and byte fields are views into `bytes`: nothing is copied. Throws Malformed on a wrong length or a reserved byte that is set. */
   readonly decode: (bytes: Uint8Array) => T
   readonly encode: (value: T) => Uint8Array
 }
@@ -54,6 +54,7 @@ export function layout<const R extends Rows>(
   assertTiled(title, size, entries)
   const valued = entries.filter(([, row]) => !isReserved(row))
   const reserved = entries.filter(([, row]) => isReserved(row))
+  const Decoded = lazily<Valued<R>>(valued)
 
   return {
     title,
@@ -67,16 +68,14 @@ export function layout<const R extends Rows>(
     decode(bytes) {
       if (bytes.length !== size)
         throw new Malformed({ path: title, offset: 0 }, `${bytes.length} bytes`, `${size} bytes`)
-      for (const [name, { at, size }] of reserved) {
-        const span = bytes.subarray(at, at + size)
-        if (!isZero(span))
-          throw new Malformed({ path: `${title}.${name}`, offset: at }, toHex(span), 'zero bytes')
-      }
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      const value: Record<string, unknown> = {}
-      for (const [name, row] of valued) value[name] = row.read(view)
-      // Every row that is not reserved was read under its own name just above, so the record has the declared shape.
-      return value as Valued<R>
+      for (const [name, { at, size }] of reserved)
+        if (!isZero(bytes, at, at + size))
+          throw new Malformed(
+            { path: `${title}.${name}`, offset: at },
+            toHex(bytes.subarray(at, at + size)),
+            'zero bytes',
+          )
+      return new Decoded(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     },
     encode(value) {
       const bytes = new Uint8Array(size)
@@ -136,6 +135,35 @@ export const zero = (at: number, size: number): ReservedRow => ({
 
 function spanOf(view: DataView, at: number, size: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, size)
+}
+
+const VIEW = Symbol('view')
+interface Viewed {
+  readonly [VIEW]: DataView
+}
+
+/**
+ * A class whose getters read the rows on demand. A report has forty fields and an appraisal asks for half of them:
+ * making all the views up front cost more than every other step but the signature.
+ */
+function lazily<T>(rows: readonly [string, Row<unknown>][]): new (view: DataView) => T {
+  class Decoded implements Viewed {
+    readonly [VIEW]: DataView
+    constructor(view: DataView) {
+      this[VIEW] = view
+    }
+  }
+  for (const [name, row] of rows)
+    Object.defineProperty(Decoded.prototype, name, {
+      enumerable: true,
+      get(this: Viewed) {
+        return row.read(this[VIEW])
+      },
+    })
+  // One getter per valued row was just defined, under its own name and with its own type, which is what T says.
+  return Decoded as unknown as new (
+    view: DataView,
+  ) => T
 }
 
 function isReserved(row: object): boolean {

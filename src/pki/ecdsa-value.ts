@@ -4,48 +4,58 @@
  * it, as much as a third of a P-256 verification; this conversion costs under half a microsecond.
  */
 
-/** DER `SEQUENCE { INTEGER r, INTEGER s }` from two unsigned big-endian values of equal width, at most 66 bytes each. */
+/** DER `SEQUENCE { INTEGER r, INTEGER s }` from two unsigned big-endian values, at most 66 bytes each. */
 export function derFromBigEndian(r: Uint8Array, s: Uint8Array): Uint8Array {
-  const rStart = firstSignificant(r)
-  const sStart = firstSignificant(s)
-  const rSize = integerSize(r, rStart)
-  const sSize = integerSize(s, sStart)
-  const body = 4 + rSize + sSize
-  // Bodies of 128 bytes and more (P-521) need the long length form.
-  const header = body < 0x80 ? 2 : 3
-  const der = new Uint8Array(header + body)
-  der[0] = 0x30
-  if (header === 3) der[1] = 0x81
-  der[header - 1] = body
-  writeInteger(der, header, r, rStart, rSize)
-  writeInteger(der, header + 2 + rSize, s, sStart, sSize)
-  return der
+  return sequence(r, s, (value, index) => value[index] ?? 0)
 }
 
 /** As `derFromBigEndian`, for AMD's little-endian halves. */
 export function derFromLittleEndian(r: Uint8Array, s: Uint8Array): Uint8Array {
-  return derFromBigEndian(r.slice().reverse(), s.slice().reverse())
+  return sequence(r, s, (value, index) => value[value.length - 1 - index] ?? 0)
 }
 
-function firstSignificant(value: Uint8Array): number {
+/** The octet of a value that is `index` places from its most significant end. */
+type OctetAt = (value: Uint8Array, index: number) => number
+
+function sequence(r: Uint8Array, s: Uint8Array, octetAt: OctetAt): Uint8Array {
+  const rStart = firstSignificant(r, octetAt)
+  const sStart = firstSignificant(s, octetAt)
+  const rSize = integerSize(r, rStart, octetAt)
+  const sSize = integerSize(s, sStart, octetAt)
+  const body = 4 + rSize + sSize
+  // Bodies of 128 bytes and more (P-521) need the long length form.
+  const header = body < 0x80 ? 2 : 3
+  const der = Buffer.allocUnsafe(header + body)
+  der[0] = 0x30
+  if (header === 3) der[1] = 0x81
+  der[header - 1] = body
+  writeInteger(der, header, { value: r, start: rStart, size: rSize, octetAt })
+  writeInteger(der, header + 2 + rSize, { value: s, start: sStart, size: sSize, octetAt })
+  return der
+}
+
+function firstSignificant(value: Uint8Array, octetAt: OctetAt): number {
   let start = 0
-  while (start < value.length - 1 && value[start] === 0) start++
+  while (start < value.length - 1 && octetAt(value, start) === 0) start++
   return start
 }
 
 /** DER integers are signed: a value whose top bit is set gets a zero in front. */
-function integerSize(value: Uint8Array, start: number): number {
-  return value.length - start + ((value[start] ?? 0) >= 0x80 ? 1 : 0)
+function integerSize(value: Uint8Array, start: number, octetAt: OctetAt): number {
+  return value.length - start + (octetAt(value, start) >= 0x80 ? 1 : 0)
 }
 
-function writeInteger(
-  der: Uint8Array,
-  at: number,
-  value: Uint8Array,
-  start: number,
-  size: number,
-): void {
+interface Integer {
+  readonly value: Uint8Array
+  readonly start: number
+  readonly size: number
+  readonly octetAt: OctetAt
+}
+
+function writeInteger(der: Uint8Array, at: number, { value, start, size, octetAt }: Integer): void {
   der[at] = 0x02
   der[at + 1] = size
-  der.set(value.subarray(start), at + 2 + size - (value.length - start))
+  let cursor = at + 2
+  if (size > value.length - start) der[cursor++] = 0
+  for (let index = start; index < value.length; index++) der[cursor++] = octetAt(value, index)
 }

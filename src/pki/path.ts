@@ -23,6 +23,7 @@ export interface PathFault {
 export interface PathResult {
   /** Leaf first; ends with the anchor's certificate when the path is anchored, else with the last issuer found. */
   readonly certificates: readonly [Certificate, ...Certificate[]]
+  /** Only when every signature up to it holds: a name alone reaches no anchor. */
   readonly anchor: Anchor | undefined
   readonly faults: ReadonlyMap<PathRule, PathFault>
   readonly validity: Interval
@@ -62,7 +63,8 @@ export function validatePath(request: PathRequest): PathResult {
     judgeLink(child, issuer, index, request.scheme, faults)
   }
   judgeLeaf(request.leaf, faults)
-  return { certificates, anchor, faults, validity: intersection(certificates) }
+  const reached = faults.has('signature') ? undefined : anchor
+  return { certificates, anchor: reached, faults, validity: intersection(certificates) }
 }
 
 interface Issuer {
@@ -71,7 +73,8 @@ interface Issuer {
 }
 
 /**
- * Anchors first. Among several certificates of one name (Intel re-issued its TCB signer under one name, key and serial;
+ * Anchors first; where the chain may not go on, a certificate that is not one stands only to be named as the false root.
+ * Among several certificates of one name (Intel re-issued its TCB signer under one name, key and serial;
  * an attacker may copy any name) the one whose key verifies the child is the issuer; if none does, the first of that
  * name stands, so that the signature rule can say what failed.
  */
@@ -89,8 +92,9 @@ function issuerOf(
         sameName(candidate.subjectName, child.issuerName) && candidate.sha256 !== child.sha256,
     )
     .map((certificate) => ({ certificate, anchor: undefined }))
-  const named: readonly Issuer[] = anchorsOnly ? pinned : [...pinned, ...offered]
-  return named.find(({ certificate }) => signs(certificate, child, scheme)) ?? named[0]
+  const named: readonly Issuer[] = [...pinned, ...offered]
+  const signer = named.find(({ certificate }) => signs(certificate, child, scheme))
+  return signer ?? (anchorsOnly ? pinned[0] : named[0])
 }
 
 function judgeLink(

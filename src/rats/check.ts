@@ -117,12 +117,23 @@ function passed(check: Check<never>): Finding {
   return finding
 }
 
+/** Nearly always for the same reason as last time, so the last finding is kept. */
+const inapplicables = new WeakMap<Check<never>, Finding>()
+
+function inapplicable(check: Check<never>, detail: string): Finding {
+  const last = inapplicables.get(check)
+  if (last?.detail === detail) return last
+  const { id, cites, informs } = check
+  const finding = Object.freeze({ id, outcome: 'not-applicable' as const, detail, cites, informs })
+  inapplicables.set(check, finding)
+  return finding
+}
+
 function judge<S>(check: Check<S>, subject: S, waivers: Waivers): Finding {
   const answer = answerOf(check, subject)
   if (answer === true) return passed(check)
   const { id, cites, informs, waivable } = check
-  if ('notApplicable' in answer)
-    return { id, outcome: 'not-applicable', detail: answer.notApplicable, cites, informs }
+  if ('notApplicable' in answer) return inapplicable(check, answer.notApplicable)
   const { sentence, observed, expected } = answer
   const reason = waivable && (waivers.get(id) ?? waivers.get(waivable))
   if (reason !== undefined)

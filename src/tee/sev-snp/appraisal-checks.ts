@@ -18,7 +18,18 @@ type SnpCheck = Check<Subject>
 
 const REPORT = 'AMD 56860 rev. 1.58 table 23'
 const POLICY = 'AMD 56860 rev. 1.58 table 9'
-const noExpectation = (what: string) => notApplicable(`no expectation is set for ${what}`)
+
+/** Made once per subject: most expectations are absent in most appraisals. */
+const noExpectations = new Map<string, Judgement>()
+
+function noExpectation(what: string): Judgement {
+  let answer = noExpectations.get(what)
+  if (!answer) {
+    answer = notApplicable(`no expectation is set for ${what}`)
+    noExpectations.set(what, answer)
+  }
+  return answer
+}
 
 function check(
   id: string,
@@ -52,12 +63,13 @@ function bytesCheck(
 }
 
 function policyBitCheck(subject: string, bit: SnpPolicyBit): SnpCheck {
+  const name = `guest policy ${bit}`
   return check(
     `snp.policy.${subject}`,
     'configuration',
     `${POLICY}, ${bit}`,
     ({ evidence, reference }) =>
-      judgeBit(`guest policy ${bit}`, evidence.report.policy, policyBits[bit], {
+      judgeBit(name, evidence.report.policy, policyBits[bit], {
         wanted: reference.guestPolicy?.[bit],
       }),
     'attributes',
@@ -65,12 +77,13 @@ function policyBitCheck(subject: string, bit: SnpPolicyBit): SnpCheck {
 }
 
 function platformBitCheck(subject: string, bit: SnpPlatformBit): SnpCheck {
+  const name = `platform info ${bit}`
   return check(
     `snp.platform.${subject}`,
     'configuration',
     `${REPORT}, PLATFORM_INFO ${bit}`,
     ({ evidence, reference }) =>
-      judgeBit(`platform info ${bit}`, evidence.report.platformInfo, platformBits[bit], {
+      judgeBit(name, evidence.report.platformInfo, platformBits[bit], {
         wanted: reference.platformInfo?.[bit],
       }),
     'attributes',

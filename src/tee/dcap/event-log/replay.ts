@@ -41,19 +41,21 @@ export function extendedRtmr(event: LoggedEvent): 0 | 1 | 2 | 3 | undefined {
  * A register without events stays zero; no extended one can be. StartupLocality events change nothing: RTMRs have no locality.
  */
 export function replay(log: EventLog): Rtmrs {
-  const rtmrs: [Uint8Array, Uint8Array, Uint8Array, Uint8Array] = [ZERO, ZERO, ZERO, ZERO]
+  const rtmrs: Rtmrs = [unextended(), unextended(), unextended(), unextended()]
   const input = new Uint8Array(2 * RTMR_BYTES)
   for (const event of log.events) {
     const index = extendedRtmr(event)
     if (index === undefined) continue
     input.set(rtmrs[index], 0)
     input.set(event.sha384, RTMR_BYTES)
-    rtmrs[index] = hash('sha384', input, 'buffer')
+    rtmrs[index].set(hash('sha384', input, 'buffer'))
   }
-  return rtmrs.map((rtmr) => new Uint8Array(rtmr)) as unknown as Rtmrs
+  return rtmrs
 }
 
-const ZERO = new Uint8Array(RTMR_BYTES)
+function unextended(): Uint8Array {
+  return new Uint8Array(RTMR_BYTES)
+}
 
 /** `quoted` must come from an authenticated quote; this does not check that. */
 export function compareRtmrs(

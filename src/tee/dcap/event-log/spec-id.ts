@@ -1,7 +1,7 @@
 /**
  * Which digests does every event of this log carry? The first event answers: a TCG_EfiSpecIDEvent ("Spec ID Event03")
  * in the old frame TCG_PCR_EVENT with its SHA-1-sized digest (TCG PC Client Platform Firmware Profile, "PFP", 1.05,
- * sections 10.2.1 and 10.4.5.1). Little-endian. It is measured nowhere: whoever carries the log may change it.
+ * sections 10.2.1 and 10.4.5). Little-endian. It is measured nowhere: whoever carries the log may change it.
  */
 import { sameBytes } from '../../../bytes/encoding.ts'
 import { bytes, layout, u8, u32, zero } from '../../../bytes/layout.ts'
@@ -28,7 +28,7 @@ export interface SpecId {
 export const SPEC_ID_PREFIX = new TextEncoder().encode('Spec ID Event')
 const SIGNATURE = new TextEncoder().encode('Spec ID Event03\0')
 
-/** TCG Algorithm Registry 1.34, section 6.10. A log that names another hash is refused: its digests have no known length but the log's own word. */
+/** TPM_ALG_ID and digest size, as the TCG Algorithm Registry assigns them. A log that names another hash is refused: nothing but its own word tells how long those digests are. */
 const DIGEST_SIZES: ReadonlyMap<number, number> = new Map([
   [0x0004, 20], // SHA-1
   [0x000b, 32], // SHA-256
