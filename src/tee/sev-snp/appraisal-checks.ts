@@ -2,7 +2,7 @@
  * Is an authentic report acceptable? The core checks ask it of every report; the others compare it with a reference
  * value, and say so when that sets no expectation. All are judged, so that a refusal names everything that is wrong.
  */
-import { sameBytes, toHex } from '../../bytes/encoding.ts'
+import { isZero, sameBytes, toHex } from '../../bytes/encoding.ts'
 import { type Check, type Judgement, notApplicable, refuse } from '../../rats/check.ts'
 import type { SnpPlatformBit, SnpPolicyBit, SnpReference } from '../../rats/reference-values.ts'
 import type { Compared } from '../../rats/tee.ts'
@@ -268,6 +268,12 @@ export const appraisalChecks: readonly SnpCheck[] = [
       const denied = reference.deniedChipIds
       if (!denied) return noExpectation('denied chips')
       const { chipId } = evidence.report
+      if (isZero(chipId))
+        return refuse(
+          'chips are denied by id and the host masked this one, so it could be any of them',
+          toHex(chipId),
+          'an unmasked chip id',
+        )
       return (
         !denied.some((each) => sameBytes(each, chipId)) ||
         refuse('this chip is on the deny list', toHex(chipId), 'a chip that is not denied')

@@ -124,7 +124,8 @@ function chooseVek(
     const ofChip = hwid === undefined || sameBytes(hwid, report.chipId.subarray(0, hwid.length))
     return (ofKind ? 2 : 0) + (ofChip ? 1 : 0)
   }
-  return veks.toSorted((a, b) => fitness(b) - fitness(a))[0]
+  const ranked = veks.map((certificate) => ({ certificate, fitness: fitness(certificate) }))
+  return ranked.toSorted((a, b) => b.fitness - a.fitness)[0]?.certificate
 }
 
 function extensionsOf(certificate: Certificate): VekExtensions | string {
