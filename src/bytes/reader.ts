@@ -5,74 +5,91 @@
 import { isZero } from './encoding.ts'
 import { Malformed } from './malformed.ts'
 
-export interface Reader {
+/** A class and not a bag of closures: three readers are made for every quote, and closures were most of their cost. */
+export class Reader {
+  readonly #source: Uint8Array
+  readonly #path: string
+  #offset = 0
+
+  constructor(source: Uint8Array, path: string) {
+    this.#source = source
+    this.#path = path
+  }
+
   /** Bytes read so far, counted from the start of `path`. */
-  readonly offset: number
-  readonly left: number
-  readonly u8: (field: string) => number
-  readonly u16: (field: string) => number
-  readonly u32: (field: string) => number
+  get offset(): number {
+    return this.#offset
+  }
+
+  get left(): number {
+    return this.#source.length - this.#offset
+  }
+
+  u8(field: string): number {
+    return this.#octet(this.#take(field, 1))
+  }
+
+  u16(field: string): number {
+    const at = this.#take(field, 2)
+    return this.#octet(at) | (this.#octet(at + 1) << 8)
+  }
+
+  u32(field: string): number {
+    const at = this.#take(field, 4)
+    const low = this.#octet(at) | (this.#octet(at + 1) << 8) | (this.#octet(at + 2) << 16)
+    return low + this.#octet(at + 3) * 0x100_0000
+  }
+
   /** A view, not a copy. */
-  readonly bytes: (field: string, size: number) => Uint8Array
+  bytes(field: string, size: number): Uint8Array {
+    const start = this.#take(field, size)
+    return this.#source.subarray(start, start + size)
+  }
+
   /** Everything not yet read, as a view. */
-  readonly rest: () => Uint8Array
+  rest(): Uint8Array {
+    return this.bytes('rest', this.left)
+  }
+
   /** Throws Malformed unless every byte was read. */
-  readonly done: () => void
+  done(): void {
+    if (this.left > 0)
+      throw new Malformed(
+        { path: this.#path, offset: this.#offset },
+        `${this.left} bytes after the end`,
+        'the end',
+      )
+  }
+
   /** As `done`, but zero bytes may follow: real quotes come in zero-padded buffers. */
-  readonly doneButZeros: () => void
+  doneButZeros(): void {
+    if (!isZero(this.#source, this.#offset))
+      throw new Malformed(
+        { path: this.#path, offset: this.#offset },
+        `${this.left} bytes after the end, not all zero`,
+        'the end, or zero padding',
+      )
+    this.#offset = this.#source.length
+  }
+
+  /** Within bounds: `#take` has just checked them. */
+  #octet(at: number): number {
+    return this.#source[at] ?? 0
+  }
+
+  #take(field: string, size: number): number {
+    if (size > this.left)
+      throw new Malformed(
+        { path: `${this.#path}.${field}`, offset: this.#offset },
+        `${this.left} bytes left`,
+        `${size} bytes`,
+      )
+    const start = this.#offset
+    this.#offset += size
+    return start
+  }
 }
 
 export function reader(source: Uint8Array, path: string): Reader {
-  const view = new DataView(source.buffer, source.byteOffset, source.byteLength)
-  let offset = 0
-
-  function take(field: string, size: number): number {
-    const left = source.length - offset
-    if (size > left)
-      throw new Malformed(
-        { path: `${path}.${field}`, offset },
-        `${left} bytes left`,
-        `${size} bytes`,
-      )
-    const start = offset
-    offset += size
-    return start
-  }
-
-  return {
-    get offset() {
-      return offset
-    },
-    get left() {
-      return source.length - offset
-    },
-    u8: (field) => view.getUint8(take(field, 1)),
-    u16: (field) => view.getUint16(take(field, 2), true),
-    u32: (field) => view.getUint32(take(field, 4), true),
-    bytes(field, size) {
-      const start = take(field, size)
-      return source.subarray(start, start + size)
-    },
-    rest() {
-      const start = take('rest', source.length - offset)
-      return source.subarray(start)
-    },
-    done() {
-      if (offset !== source.length)
-        throw new Malformed(
-          { path, offset },
-          `${source.length - offset} bytes after the end`,
-          'the end',
-        )
-    },
-    doneButZeros() {
-      if (!isZero(source.subarray(offset)))
-        throw new Malformed(
-          { path, offset },
-          `${source.length - offset} bytes after the end, not all zero`,
-          'the end, or zero padding',
-        )
-      offset = source.length
-    },
-  }
+  return new Reader(source, path)
 }

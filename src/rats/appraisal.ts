@@ -5,7 +5,7 @@ import {
   authenticate,
   type Conditions,
 } from './authentication.ts'
-import { type Finding, judgeAll, notReached, type Waivers } from './check.ts'
+import { checklist, type Finding, judgeAll, reachNone, type Waivers } from './check.ts'
 import type { Evidence } from './evidence.ts'
 import type { AnyTee, Claims, Endorsed, Tee } from './tee.ts'
 import {
@@ -40,36 +40,50 @@ export function verify<E, N extends Endorsed, R>(
 /** The second half of `verify`, for one authentication that is compared with several reference values in turn. */
 export function conclude<E, N extends Endorsed, R>(
   tee: Tee<E, N, R>,
-  { findings, authentic }: Authentication<E, N>,
+  { findings: before, authentic }: Authentication<E, N>,
   waivers: Waivers,
   reference: R,
 ): Appraisal {
-  const appraised = authentic
-    ? appraise(tee, authentic, waivers, reference)
-    : tee.appraise.map((check) => notReached(check))
-  const all = [...findings, ...appraised]
+  const findings = before.slice()
+  if (authentic) appraise(tee, authentic, { reference, waivers, findings })
+  else reachNone(checklist(tee.appraise), findings)
   const assurance = authentic?.assurance
-  const vector = trustVector({ findings: all, assurance })
-  return {
-    tee: tee.name,
-    status: statusOf(vector),
-    trustVector: vector,
-    findings: all,
-    get claims() {
-      return authentic ? tee.claims(authentic.evidence, authentic.endorsement) : {}
-    },
-    assurance,
+  const vector = trustVector({ findings, assurance })
+  return new Concluded(
+    { tee: tee.name, status: statusOf(vector), trustVector: vector, findings, assurance },
+    () => (authentic ? tee.claims(authentic.evidence, authentic.endorsement) : {}),
+  )
+}
+
+/** A class, because a getter in an object literal makes V8 a new shape at every call, and those cost more than the checks. */
+class Concluded implements Appraisal {
+  readonly tee: string
+  readonly status: Status
+  readonly trustVector: TrustVector
+  readonly findings: readonly Finding[]
+  readonly assurance: Assurance | undefined
+  readonly #claims: () => Claims
+
+  constructor(facts: Omit<Appraisal, 'claims'>, claims: () => Claims) {
+    this.tee = facts.tee
+    this.status = facts.status
+    this.trustVector = facts.trustVector
+    this.findings = facts.findings
+    this.assurance = facts.assurance
+    this.#claims = claims
+  }
+
+  get claims(): Claims {
+    return this.#claims()
   }
 }
 
-export function appraise<E, N extends Endorsed, R>(
+function appraise<E, N extends Endorsed, R>(
   tee: Tee<E, N, R>,
-  authentic: Authentic<E, N>,
-  waivers: Waivers,
-  reference: R,
-): readonly Finding[] {
-  const { evidence, endorsement, at } = authentic
-  return judgeAll(tee.appraise, { evidence, endorsement, at, reference }, waivers)
+  { evidence, endorsement, at }: Authentic<E, N>,
+  { reference, waivers, findings }: { reference: R; waivers: Waivers; findings: Finding[] },
+): void {
+  judgeAll(checklist(tee.appraise), { evidence, endorsement, at, reference }, waivers, findings)
 }
 
 /** Every check id of a TEE, in the order in which findings list them. */

@@ -2,17 +2,18 @@
 import type { AnchorSet } from '../pki/anchor.ts'
 import {
   type Check,
+  type Checklist,
+  checklist,
   type Finding,
-  firstFailure,
   judgeInSequence,
-  notReached,
+  reachNone,
   refuse,
   type Waivers,
 } from './check.ts'
 import type { Endorsements } from './endorsements.ts'
 import type { Evidence } from './evidence.ts'
 import type { ProofCache } from './proof-cache.ts'
-import type { Decoding, Endorsed, Presented, Tee } from './tee.ts'
+import type { AnyTee, Decoding, Endorsed, Presented, Tee } from './tee.ts'
 import type { Assurance } from './trust-vector.ts'
 
 export interface Conditions {
@@ -43,44 +44,47 @@ export function authenticate<E, N extends Endorsed, R>(
   evidence: Evidence,
   conditions: Conditions,
 ): Authentication<E, N> {
+  const findings: Finding[] = []
   const decoding = tee.decode(evidence)
-  const structure = judgeInSequence(structureChecks(tee), decoding, conditions.waivers)
-  if (!('evidence' in decoding) || firstFailure(structure))
-    return {
-      findings: [...structure, ...tee.authenticate.map((check) => notReached(check))],
-      authentic: undefined,
-    }
+  const formed = judgeInSequence(structureOf(tee), decoding, conditions.waivers, findings)
+  if (!formed || !('evidence' in decoding)) {
+    reachNone(checklist(tee.authenticate), findings)
+    return { findings, authentic: undefined }
+  }
 
   const endorsement = tee.endorse(decoding.evidence, conditions)
   const presented = { evidence: decoding.evidence, endorsement, at: conditions.at }
-  const judged = judgeInSequence(tee.authenticate, presented, conditions.waivers)
+  const checks = checklist(tee.authenticate)
+  const passed = judgeInSequence(checks, presented, conditions.waivers, findings)
   const { assurance } = endorsement
   const authentic =
-    assurance !== undefined && !firstFailure(judged)
+    passed && assurance !== undefined
       ? // The one place where the brand is given: every structure and authentication check has just passed or been waived.
         ({ ...presented, assurance } as Authentic<E, N>)
       : undefined
-  return { findings: [...structure, ...judged], authentic }
+  return { findings, authentic }
 }
 
-const structureChecksOf = new WeakMap<object, readonly Check<Decoding<unknown>>[]>()
+const structures = new WeakMap<object, Checklist<Decoding<unknown>>>()
 
 /** A fault that names no known rule lands on the first one, so that nothing undecodable can pass. */
-function structureChecks<E, N extends Endorsed, R>(
-  tee: Tee<E, N, R>,
-): readonly Check<Decoding<unknown>>[] {
-  const known = structureChecksOf.get(tee.structure)
+function structureOf({ structure }: AnyTee): Checklist<Decoding<unknown>> {
+  const known = structures.get(structure)
   if (known) return known
-  const ids = new Set(tee.structure.map(({ id }) => id))
-  const checks = tee.structure.map((rule, index) => ({
-    ...rule,
-    judge(decoding: Decoding<unknown>) {
-      if (!('fault' in decoding)) return true
-      const { id, sentence, observed, expected } = decoding.fault
-      const mine = ids.has(id) ? id === rule.id : index === 0
-      return !mine || refuse(sentence, observed, expected)
-    },
-  }))
-  structureChecksOf.set(tee.structure, checks)
-  return checks
+  const ids = new Set(structure.map(({ id }) => id))
+  const made = checklist(
+    structure.map(
+      (rule, index): Check<Decoding<unknown>> => ({
+        ...rule,
+        judge(decoding) {
+          if (!('fault' in decoding)) return true
+          const { id, sentence, observed, expected } = decoding.fault
+          const mine = ids.has(id) ? id === rule.id : index === 0
+          return !mine || refuse(sentence, observed, expected)
+        },
+      }),
+    ),
+  )
+  structures.set(structure, made)
+  return made
 }

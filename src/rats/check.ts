@@ -61,38 +61,73 @@ export function notApplicable(reason: string): NotApplicable {
   return { notApplicable: reason }
 }
 
+/** A list of checks made ready: findings that never vary are made once, so that a warm appraisal allocates none. */
+export interface Checklist<in S> {
+  readonly entries: readonly Entry<S>[]
+}
+
+interface Entry<in S> {
+  readonly check: Check<S>
+  readonly passed: Finding
+  readonly notReached: Finding
+  /** The last finding that the question does not arise, which is nearly always for the same reason. */
+  inapplicable: Finding | undefined
+}
+
+const checklists = new WeakMap<readonly Check<never>[], Checklist<never>>()
+
+export function checklist<S>(checks: readonly Check<S>[]): Checklist<S> {
+  const known = checklists.get(checks)
+  // Whatever stands under this very array was made from it just below.
+  if (known) return known as unknown as Checklist<S>
+  const made: Checklist<S> = {
+    entries: checks.map((check) => ({
+      check,
+      passed: Object.freeze(finding(check, 'pass')),
+      notReached: Object.freeze(notReached(check)),
+      inapplicable: undefined,
+    })),
+  }
+  checklists.set(checks, made as unknown as Checklist<never>)
+  return made
+}
+
 /**
  * Judges in order and stops asking at the first failure; the rest are recorded as not reached, so the list is always
- * whole. For authentication, where a later question means nothing once an earlier one failed.
+ * whole. For authentication, where a later question means nothing once an earlier one failed. Adds to `findings` and
+ * returns whether nothing failed.
  */
 export function judgeInSequence<S>(
-  checks: readonly Check<S>[],
+  { entries }: Checklist<S>,
   subject: S,
   waivers: Waivers,
-): readonly Finding[] {
-  const findings: Finding[] = []
+  findings: Finding[],
+): boolean {
   let reached = true
-  for (const check of checks) {
-    const finding: Finding = reached ? judge(check, subject, waivers) : notReached(check)
+  for (const entry of entries) {
+    const finding = reached ? judge(entry, subject, waivers) : entry.notReached
     if (finding.outcome === 'fail') reached = false
     findings.push(finding)
   }
-  return findings
+  return reached
 }
 
 /** Judges every check, so that a refusal names all that is wrong. For appraisal, where questions are independent. */
 export function judgeAll<S>(
-  checks: readonly Check<S>[],
+  { entries }: Checklist<S>,
   subject: S,
   waivers: Waivers,
-): readonly Finding[] {
-  const findings: Finding[] = []
-  for (const check of checks) findings.push(judge(check, subject, waivers))
-  return findings
+  findings: Finding[],
+): void {
+  for (const entry of entries) findings.push(judge(entry, subject, waivers))
 }
 
-export function notReached({ id, cites, informs }: Check<never>): Finding {
-  return { id, outcome: 'not-reached', cites, informs }
+export function reachNone({ entries }: Checklist<never>, findings: Finding[]): void {
+  for (const { notReached } of entries) findings.push(notReached)
+}
+
+export function notReached(check: Check<never>): Finding {
+  return finding(check, 'not-reached')
 }
 
 /** The first failing check: what a caller is told first. */
@@ -100,53 +135,31 @@ export function firstFailure(findings: readonly Finding[]): Finding | undefined 
   return findings.find(({ outcome }) => outcome === 'fail')
 }
 
-/** A passing finding never varies, so each check has one; a warm appraisal allocates none. */
-const passes = new WeakMap<Check<never>, Finding>()
-
-function passed(check: Check<never>): Finding {
-  let finding = passes.get(check)
-  if (!finding) {
-    finding = Object.freeze({
-      id: check.id,
-      outcome: 'pass' as const,
-      cites: check.cites,
-      informs: check.informs,
-    })
-    passes.set(check, finding)
-  }
-  return finding
+function finding({ id, cites, informs }: Check<never>, outcome: Outcome): Finding {
+  return { id, outcome, cites, informs }
 }
 
-/** Nearly always for the same reason as last time, so the last finding is kept. */
-const inapplicables = new WeakMap<Check<never>, Finding>()
-
-function inapplicable(check: Check<never>, detail: string): Finding {
-  const last = inapplicables.get(check)
-  if (last?.detail === detail) return last
-  const { id, cites, informs } = check
-  const finding = Object.freeze({ id, outcome: 'not-applicable' as const, detail, cites, informs })
-  inapplicables.set(check, finding)
-  return finding
-}
-
-function judge<S>(check: Check<S>, subject: S, waivers: Waivers): Finding {
+function judge<S>(entry: Entry<S>, subject: S, waivers: Waivers): Finding {
+  const { check } = entry
   const answer = answerOf(check, subject)
-  if (answer === true) return passed(check)
-  const { id, cites, informs, waivable } = check
-  if ('notApplicable' in answer) return inapplicable(check, answer.notApplicable)
+  if (answer === true) return entry.passed
+  if ('notApplicable' in answer) return inapplicable(entry, answer.notApplicable)
   const { sentence, observed, expected } = answer
-  const reason = waivable && (waivers.get(id) ?? waivers.get(waivable))
-  if (reason !== undefined)
-    return {
-      id,
-      outcome: 'waived',
-      detail: `waived (${reason}): ${sentence}`,
-      observed,
-      expected,
-      cites,
-      informs,
-    }
-  return { id, outcome: 'fail', detail: sentence, observed, expected, cites, informs }
+  const reason = check.waivable && (waivers.get(check.id) ?? waivers.get(check.waivable))
+  return reason === undefined
+    ? { ...finding(check, 'fail'), detail: sentence, observed, expected }
+    : {
+        ...finding(check, 'waived'),
+        detail: `waived (${reason}): ${sentence}`,
+        observed,
+        expected,
+      }
+}
+
+function inapplicable<S>(entry: Entry<S>, detail: string): Finding {
+  if (entry.inapplicable?.detail !== detail)
+    entry.inapplicable = Object.freeze({ ...finding(entry.check, 'not-applicable'), detail })
+  return entry.inapplicable
 }
 
 function answerOf<S>(check: Check<S>, subject: S): Judgement {

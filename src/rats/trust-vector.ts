@@ -40,7 +40,10 @@ const CONTRAINDICATED: Readonly<Record<Claim, number>> = {
 /** "Cryptographic validation of the Evidence has failed": every claim is then worth nothing. */
 const CRYPTOGRAPHY_FAILED = 99
 /** Not vendor hardware at all. */
-const SIMULATED: TrustVector = { hardware: 97, 'runtime-opaque': 96 }
+const SIMULATED: readonly (readonly [Claim, number])[] = [
+  ['hardware', 97],
+  ['runtime-opaque', 96],
+]
 
 export interface Examined {
   readonly findings: readonly Finding[]
@@ -49,23 +52,41 @@ export interface Examined {
 }
 
 export function trustVector({ findings, assurance }: Examined): TrustVector {
-  const vector: Partial<Record<Claim, number>> = {}
-  for (const { informs, outcome } of findings) {
-    if (outcome === 'not-applicable') continue
-    const value = assurance === undefined ? CRYPTOGRAPHY_FAILED : tierOf(informs, outcome)
-    vector[informs] = Math.max(vector[informs] ?? 0, value)
+  const tiers = new Array<number>(claimNames.length).fill(0)
+  const raise = (claim: Claim, tier: number) => {
+    const at = placeOf[claim]
+    if (tier > (tiers[at] ?? 0)) tiers[at] = tier
   }
-  if (assurance === 'simulated')
-    for (const [claim, value] of Object.entries(SIMULATED) as [Claim, number][])
-      vector[claim] = Math.max(vector[claim] ?? 0, value)
+  for (const { informs, outcome } of findings)
+    if (outcome !== 'not-applicable')
+      raise(informs, assurance === undefined ? CRYPTOGRAPHY_FAILED : tierOf(informs, outcome))
+  if (assurance === 'simulated') for (const [claim, tier] of SIMULATED) raise(claim, tier)
+
+  const vector: Partial<Record<Claim, number>> = {}
+  for (const claim of claimNames) {
+    const tier = tiers[placeOf[claim]]
+    if (tier) vector[claim] = tier
+  }
   return vector
+}
+
+/** Tiers are gathered by place: growing an object claim by claim cost more than judging half the checks. */
+const placeOf: Readonly<Record<Claim, number>> = {
+  'instance-identity': 0,
+  configuration: 1,
+  executables: 2,
+  'file-system': 3,
+  hardware: 4,
+  'runtime-opaque': 5,
+  'storage-opaque': 6,
+  'sourced-data': 7,
 }
 
 /** AR4SI tiers: 2..31 affirming, 32..95 warning, 96 and above contraindicated. */
 export function statusOf(vector: TrustVector): Status {
-  const values = Object.values(vector)
-  if (values.length === 0) return 'none'
-  const worst = Math.max(...values)
+  let worst = 0
+  for (const claim of claimNames) worst = Math.max(worst, vector[claim] ?? 0)
+  if (worst === 0) return 'none'
   if (worst >= 96) return 'contraindicated'
   return worst >= 32 ? 'warning' : 'affirming'
 }

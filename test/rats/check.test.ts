@@ -1,11 +1,25 @@
 import { expect, test } from 'vitest'
 import {
   type Check,
-  judgeAll,
-  judgeInSequence,
+  checklist,
+  type Finding,
+  judgeAll as judgeAllInto,
+  judgeInSequence as judgeInSequenceInto,
   notApplicable,
   refuse,
+  type Waivers,
 } from '../../src/rats/check.ts'
+
+type Judging = typeof judgeAllInto | typeof judgeInSequenceInto
+const collecting =
+  (judging: Judging) =>
+  (checks: readonly Check<undefined>[], subject: undefined, waivers: Waivers) => {
+    const findings: Finding[] = []
+    judging(checklist(checks), subject, waivers, findings)
+    return findings
+  }
+const judgeAll = collecting(judgeAllInto)
+const judgeInSequence = collecting(judgeInSequenceInto)
 
 const make = (
   id: string,

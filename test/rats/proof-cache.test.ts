@@ -23,13 +23,22 @@ test('a key of one kind finds nothing of another', () => {
   expect(cache.get(proofKind<Interval>('other'), 'key', day(15))).toBeUndefined()
 })
 
-test('the least recently used proof leaves a full cache', () => {
-  const cache = proofCache(2)
-  cache.put(kind, 'a', proof)
-  cache.put(kind, 'b', proof)
-  cache.get(kind, 'a', day(15))
-  cache.put(kind, 'c', proof)
-  expect(cache.get(kind, 'a', day(15))).toBe(proof)
-  expect(cache.get(kind, 'b', day(15))).toBeUndefined()
-  expect(cache.size()).toBe(2)
+test('what was asked for lately outlives what was not', () => {
+  const cache = proofCache(4)
+  cache.put(kind, 'asked', proof)
+  cache.put(kind, 'forgotten', proof)
+  for (let n = 0; n < 20; n++) {
+    expect(cache.get(kind, 'asked', day(15))).toBe(proof)
+    cache.put(kind, `other ${n}`, proof)
+  }
+  expect(cache.get(kind, 'forgotten', day(15))).toBeUndefined()
+})
+
+test.each([1, 2, 7, 64])('a cache of %i never holds more', (limit) => {
+  const cache = proofCache(limit)
+  for (let n = 0; n < 500; n++) {
+    cache.put(kind, `key ${n % 90}`, proof)
+    cache.get(kind, `key ${(n * 7) % 90}`, day(15))
+    expect(cache.size()).toBeLessThanOrEqual(Math.max(2, limit))
+  }
 })

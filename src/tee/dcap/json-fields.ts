@@ -7,7 +7,8 @@ import { Malformed } from '../../bytes/malformed.ts'
 
 export interface Fields {
   readonly has: (name: string) => boolean
-  readonly text: (name: string, pattern: RegExp) => string
+  /** Any text when no pattern is given. */
+  readonly text: (name: string, pattern?: RegExp) => string
   /** A non-negative integer of at most `most`. */
   readonly integer: (name: string, most: number) => number
   /** Hex in either case, exactly `size` bytes. */
@@ -87,9 +88,9 @@ function listOf(value: unknown, { least, most }: Count, path: string): readonly 
   return value
 }
 
-function textOf(value: unknown, pattern: RegExp, path: string): string {
-  if (typeof value !== 'string' || !pattern.test(value))
-    throw malformed(path, describe(value), `text that matches ${pattern.source}`)
+function textOf(value: unknown, pattern: RegExp | undefined, path: string): string {
+  if (typeof value !== 'string' || pattern?.test(value) === false)
+    throw malformed(path, describe(value), pattern ? `text that matches ${pattern.source}` : 'text')
   return value
 }
 

@@ -1,6 +1,14 @@
-/** `bytes & mask`, of equal length. */
-export function masked(bytes: Uint8Array, mask: Uint8Array): Uint8Array {
-  if (bytes.length !== mask.length)
-    throw new RangeError(`a mask of ${mask.length} bytes on a field of ${bytes.length}`)
-  return bytes.map((byte, index) => byte & (mask[index] ?? 0))
+/** Whether `bytes & mask` is `value`. All three have one length; any other is a field of another kind, and no match. */
+export function matchesUnderMask(bytes: Uint8Array, mask: Uint8Array, value: Uint8Array): boolean {
+  if (bytes.length !== mask.length || bytes.length !== value.length) return false
+  for (let i = 0; i < bytes.length; i++)
+    if (((bytes[i] ?? 0) & (mask[i] ?? 0)) !== value[i]) return false
+  return true
+}
+
+/** Whether `bytes` has none of the bits of `mask`; of equal length. */
+export function isClearUnderMask(bytes: Uint8Array, mask: Uint8Array): boolean {
+  if (bytes.length !== mask.length) return false
+  for (let i = 0; i < bytes.length; i++) if (((bytes[i] ?? 0) & (mask[i] ?? 0)) !== 0) return false
+  return true
 }

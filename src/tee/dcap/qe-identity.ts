@@ -7,7 +7,7 @@ import type { Interval } from '../../pki/interval.ts'
 import { type Judgement, refuse } from '../../rats/check.ts'
 import { fieldsOfJson } from './json-fields.ts'
 import type { SgxBody } from './layouts.ts'
-import { masked } from './masked.ts'
+import { matchesUnderMask } from './masked.ts'
 import { requireVersion, type SvnLevel, svnLevels } from './tcb-info.ts'
 
 /** notBefore is issueDate, notAfter is nextUpdate. */
@@ -51,13 +51,13 @@ export function judgeQe(report: SgxBody, identity: QeIdentity): Judgement {
     return differs('signer', toHex(report.mrSigner), toHex(identity.mrSigner))
   if (report.isvProdId !== identity.isvProdId)
     return differs('product id', report.isvProdId, identity.isvProdId)
-  if (!sameBytes(masked(report.miscSelect, identity.miscSelectMask), identity.miscSelect))
+  if (!matchesUnderMask(report.miscSelect, identity.miscSelectMask, identity.miscSelect))
     return differs(
       'MISCSELECT',
       toHex(report.miscSelect),
       `${toHex(identity.miscSelect)} under mask ${toHex(identity.miscSelectMask)}`,
     )
-  if (!sameBytes(masked(report.attributes, identity.attributesMask), identity.attributes))
+  if (!matchesUnderMask(report.attributes, identity.attributesMask, identity.attributes))
     return differs(
       'ATTRIBUTES',
       toHex(report.attributes),

@@ -21,12 +21,15 @@ import {
   supportedVersions,
 } from './layouts.ts'
 
+/** As much of a layout as reading takes. */
+export type BodyLayout<B> = Pick<Layout<B>, 'size' | 'rows' | 'decode'>
+
 /** What makes a quote one of a TEE's. */
 export interface QuoteForm<B> {
   /** Of the header. */
   readonly teeType: number
   /** The body that a quote of this version carries; `bodyType` is that of the v5 descriptor. Undefined: no such quote. */
-  readonly body: (version: number, bodyType: number | undefined) => Layout<B> | undefined
+  readonly body: (version: number, bodyType: number | undefined) => BodyLayout<B> | undefined
 }
 
 /** Byte fields are views into the received quote. */
@@ -35,6 +38,7 @@ export interface Quote<B> {
   /** Of the version 5 descriptor; undefined before. */
   readonly bodyType: number | undefined
   readonly body: B
+  readonly bodyLayout: BodyLayout<B>
   /** The received bytes that the quote signature covers. */
   readonly signed: Uint8Array
   /** R || S, 32 bytes each, big-endian. */
@@ -54,7 +58,9 @@ export interface Quote<B> {
 
 /** Ours. Recorded quotes have 4,600 to 5,006 bytes, in buffers of up to 8,000. */
 export const MAX_QUOTE_BYTES = 128 * 1024
-const MAX_PCK_CHAIN_BYTES = 32 * 1024
+const SIZE_FIELD = 4
+const SIGNATURE_SIZE = 64
+const KEY_SIZE = 64
 
 const SIGNATURE_DATA = 'QUOTE.signature_data'
 const CERTIFICATION_DATA = 'QUOTE.certification_data'
@@ -135,16 +141,23 @@ function decode<B>({ quote, eventLog }: Evidence, form: QuoteForm<B>): Decoding<
     )
   const fields = body.decode(source.bytes('body', body.size))
   const signed = quote.subarray(0, source.offset)
-  const signatureData = source.bytes('signature_data', source.u32('signature_data_size'))
+  const parts = readSignatureData(source, version)
+  const certification = quote.subarray(signed.length + SIZE_FIELD + SIGNATURE_SIZE, source.offset)
   source.doneButZeros()
   return {
     evidence: {
       header,
       bodyType: descriptor?.type,
       body: fields,
+      bodyLayout: body,
       signed,
-      ...readSignatureData(signatureData, version),
-      certification: signatureData.subarray(64),
+      signature: parts.signature,
+      attestationKey: parts.attestationKey,
+      qeReport: parts.qeReport,
+      qeReportSignature: parts.qeReportSignature,
+      qeAuthData: parts.qeAuthData,
+      pckChain: parts.pckChain,
+      certification,
       eventLog,
     },
   }
@@ -187,54 +200,54 @@ type SignatureData = Pick<
   'signature' | 'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData' | 'pckChain'
 >
 
-/** Version 3 has the QE report and its certification right after the key; later versions wrap them as certification data of type 6. */
-function readSignatureData(bytes: Uint8Array, version: number): SignatureData {
-  const source = reader(bytes, SIGNATURE_DATA)
-  const signature = source.bytes('signature', 64)
-  const attestationKey = source.bytes('attestation_key', 64)
-  if (version === 3) return { signature, attestationKey, ...readQeCertification(source) }
-  const wrapped = readCertification(source, QE_REPORT_CERTIFICATION)
-  source.done()
-  return {
-    signature,
-    attestationKey,
-    ...readQeCertification(reader(wrapped, CERTIFICATION_DATA)),
-  }
+/**
+ * Version 3 has the QE report and its certification right after the key; later versions wrap them as certification data
+ * of type 6. Every size is that of what lies within it, to the byte: one cursor goes through, and is compared at each end.
+ */
+function readSignatureData(source: Reader, version: number): SignatureData {
+  const end = endOf(source, SIGNATURE_DATA, source.u32('signature_data_size'))
+  const signature = source.bytes('signature_data.signature', SIGNATURE_SIZE)
+  const attestationKey = source.bytes('signature_data.attestation_key', KEY_SIZE)
+  const wrapped = version === 3 ? undefined : openCertification(source, QE_REPORT_CERTIFICATION)
+  const qeReport = source.bytes('signature_data.qe_report', SGX_BODY_SIZE)
+  const qeReportSignature = source.bytes('signature_data.qe_report_signature', SIGNATURE_SIZE)
+  const qeAuthData = source.bytes('signature_data.qe_auth_data', source.u16('qe_auth_data_size'))
+  const chainEnd = openCertification(source, PCK_CHAIN)
+  const pckChain = source.bytes('certification.pck_chain', chainEnd - source.offset)
+  if (wrapped !== undefined) requireEnd(source, CERTIFICATION_DATA, wrapped)
+  requireEnd(source, SIGNATURE_DATA, end)
+  return { signature, attestationKey, qeReport, qeReportSignature, qeAuthData, pckChain }
 }
 
-function readQeCertification(source: Reader): Omit<SignatureData, 'signature' | 'attestationKey'> {
-  const qeReport = source.bytes('qe_report', SGX_BODY_SIZE)
-  const qeReportSignature = source.bytes('qe_report_signature', 64)
-  const qeAuthData = source.bytes('qe_auth_data', source.u16('qe_auth_data_size'))
-  const pckChain = readCertification(source, PCK_CHAIN)
-  source.done()
-  if (pckChain.length > MAX_PCK_CHAIN_BYTES)
-    throw new Malformed(
-      { path: `${CERTIFICATION_DATA}.pck_chain`, offset: 0 },
-      `${pckChain.length} bytes`,
-      `at most ${MAX_PCK_CHAIN_BYTES} bytes`,
-    )
-  return { qeReport, qeReportSignature, qeAuthData, pckChain }
-}
-
-/** Types 1 to 4 and 7 name a PCK certificate without carrying it; nothing is fetched because evidence says so. */
-function readCertification(source: Reader, expected: number): Uint8Array {
+/** Where it ends. Types 1 to 4 and 7 name a PCK certificate without carrying it; nothing is fetched because evidence says so. */
+function openCertification(source: Reader, expected: number): number {
   const offset = source.offset
-  const type = source.u16('certification_type')
+  const type = source.u16('certification.type')
   if (type !== expected)
     throw new Malformed(
       { path: `${CERTIFICATION_DATA}.type`, offset },
       `type ${type}`,
       `type ${expected}`,
     )
-  return source.bytes('certification_data', source.u32('certification_size'))
+  return endOf(source, CERTIFICATION_DATA, source.u32('certification.size'))
+}
+
+function endOf(source: Reader, path: string, size: number): number {
+  if (size > source.left)
+    throw new Malformed({ path, offset: source.offset }, `${source.left} bytes left`, `${size}`)
+  return source.offset + size
+}
+
+function requireEnd({ offset }: Reader, path: string, end: number): void {
+  if (offset !== end)
+    throw new Malformed({ path, offset }, `a size that ends at ${end}`, `the end, at ${offset}`)
 }
 
 /** Every path below is written in this file or in layouts.ts. */
 function ruleOf({ path }: Malformed): string {
   if (/\.reserved\d+$/.test(path)) return 'dcap.quote.reserved'
   if (path.includes('certification')) return 'dcap.quote.certification-data'
-  if (path === SIGNATURE_DATA || path.startsWith(`${SIGNATURE_DATA}.`))
+  if (path.includes('signature_data') || path.endsWith('qe_auth_data_size'))
     return 'dcap.quote.signature-data'
   return path === 'QUOTE' ? 'dcap.quote.trailing' : 'dcap.quote.length'
 }

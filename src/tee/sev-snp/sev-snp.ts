@@ -40,7 +40,10 @@ export const sevSnp = defineTee<SnpEvidence, SnpEndorsement, SnpReference>({
   noReference: {},
   profiles: {
     strict: new Map(),
-    aws: new Map([['snp.vmpl.expected', 'AWS EC2 guests ask for their reports below VMPL 0']]),
+    aws: new Map([
+      ['snp.vmpl.expected', 'EC2 guests get their reports at VMPL 1'],
+      ['snp.tcb.committed', 'EC2 runs firmware for a while before it commits it'],
+    ]),
     azure: new Map([['snp.tcb.committed', 'Azure runs firmware for a while before it commits it']]),
     gcp: new Map(),
     alibaba: new Map(),

@@ -1,0 +1,366 @@
+/**
+ * Is this TD what somebody expects? The TDX module under it, its attributes, and the comparisons with a reference value:
+ * Intel TDX Module ABI Reference Specification (348551), TDREPORT_STRUCT, ATTRIBUTES and XFAM.
+ */
+import { isZero, sameBytes, toHex } from '../../bytes/encoding.ts'
+import { Malformed } from '../../bytes/malformed.ts'
+import { type Check, type Judgement, notApplicable, refuse } from '../../rats/check.ts'
+import type { TdxReference } from '../../rats/reference-values.ts'
+import {
+  bitOf,
+  type DcapSubject,
+  expectedBits,
+  expectedField,
+  platformChecks,
+} from './appraisal-checks.ts'
+import { decodeEventLog } from './event-log/decode.ts'
+import { compareRtmrs, replay } from './event-log/replay.ts'
+import type { TdBody } from './layouts.ts'
+import { reached } from './malformation.ts'
+import { isClearUnderMask, matchesUnderMask } from './masked.ts'
+import type { ModuleExpectation } from './tcb-info.ts'
+
+type Subject = DcapSubject<TdBody, TdxReference>
+type TdxCheck = Check<Subject>
+
+const ABI = 'Intel TDX Module 1.5 ABI (348551)'
+const QVL = 'Intel QVL QuoteVerifier.cpp step 4.1.2.4.11'
+
+const moduleChecks: readonly TdxCheck[] = [
+  {
+    id: 'tdx.module.identity',
+    informs: 'hardware',
+    cites: `Intel PCS API v4, tdxModuleIdentities; ${QVL}`,
+    judge: judgeModuleIdentity,
+  },
+  {
+    id: 'tdx.seam.signer',
+    informs: 'hardware',
+    cites: `${ABI}, TEE_TCB_INFO.MRSIGNERSEAM; ${QVL}.1`,
+    judge: judgeSeamSigner,
+  },
+  {
+    id: 'tdx.seam.attributes',
+    informs: 'hardware',
+    cites: `${ABI}, TEE_TCB_INFO.ATTRIBUTES; ${QVL}.2`,
+    judge: judgeSeamAttributes,
+  },
+]
+
+/** TDATTRIBUTES by bit: 3:0 TUD (under debug), 15:4 TUP (under profiling), 31:16 SEC, 63:32 OTHER. */
+const BITS = {
+  hgsPlusProfiling: 4,
+  performanceProfiling: 5,
+  telemetryProfiling: 6,
+  septVeDisable: 28,
+  migratable: 29,
+  pks: 30,
+  keyLocker: 31,
+  provisioningAgent: 62,
+  perfmon: 63,
+} as const
+const TUD = 0x0f
+/** 15:7, 22:17, 26:23, 61:32. Bits 3:1 are reserved too, and refused as debugging. ICSSD (16) and LASS (27) harden a TD. */
+const RESERVED = Buffer.from('80fffe07ffffff3f', 'hex')
+
+const attributeChecks: readonly TdxCheck[] = [
+  {
+    id: 'tdx.attributes.debug-off',
+    informs: 'runtime-opaque',
+    cites: `${ABI}, ATTRIBUTES.TUD (bits 3:0), DEBUG`,
+    judge: ({ evidence: { body } }) =>
+      ((body.tdAttributes[0] ?? TUD) & TUD) === 0 ||
+      refuse(
+        'the TD runs in debug mode: the host can read and write its memory',
+        toHex(body.tdAttributes),
+        'TDATTRIBUTES bits 3:0 clear',
+      ),
+  },
+  {
+    id: 'tdx.attributes.profiling-off',
+    informs: 'runtime-opaque',
+    cites: `${ABI}, ATTRIBUTES.TUP: HGS_PLUS_PROF, PERF_PROF, PMT_PROF`,
+    waivable: 'attributes',
+    judge: ({ evidence: { body } }) =>
+      !(
+        bitOf(body.tdAttributes, BITS.hgsPlusProfiling) ||
+        bitOf(body.tdAttributes, BITS.performanceProfiling) ||
+        bitOf(body.tdAttributes, BITS.telemetryProfiling)
+      ) ||
+      refuse(
+        'the host may profile the TD',
+        toHex(body.tdAttributes),
+        'TDATTRIBUTES bits 6:4 clear',
+      ),
+  },
+  {
+    id: 'tdx.attributes.reserved',
+    informs: 'configuration',
+    cites: `${ABI}, ATTRIBUTES, reserved bits`,
+    waivable: 'attributes',
+    judge: ({ evidence: { body } }) =>
+      isClearUnderMask(body.tdAttributes, RESERVED) ||
+      refuse(
+        'the TD has attributes whose meaning is not known here',
+        toHex(body.tdAttributes),
+        'TDATTRIBUTES bits 15:7, 22:17, 26:23 and 61:32 clear',
+      ),
+  },
+  attributeCheck('sept-ve-disable', {
+    bit: 'septVeDisable',
+    wanted: true,
+    else: 'the host may take pages away and have the TD notice only by an exception in the middle of anything',
+  }),
+  attributeCheck('migratable', {
+    bit: 'migratable',
+    wanted: false,
+    else: 'the TD may be moved to another machine, which this quote does not speak of',
+  }),
+  attributeCheck('pks', {
+    bit: 'pks',
+    wanted: false,
+    else: 'supervisor protection keys are enabled',
+  }),
+  attributeCheck('key-locker', {
+    bit: 'keyLocker',
+    wanted: false,
+    else: 'Key Locker is enabled',
+  }),
+  attributeCheck('provisioning-agent', {
+    bit: 'provisioningAgent',
+    wanted: false,
+    else: 'the TD is a TDX Connect provisioning agent',
+  }),
+  attributeCheck('perfmon', {
+    bit: 'perfmon',
+    wanted: false,
+    else: 'performance monitoring is enabled, by which others may watch the TD',
+  }),
+]
+
+/** XFAM_FIXED1, x87 and SSE; and what XFAM_FIXED0 of 0x6dbe7 leaves clear in any TDX module of today. */
+const XFAM_SET = Buffer.from('0300000000000000', 'hex')
+const XFAM_CLEAR = Buffer.from('1824f9ffffffffff', 'hex')
+
+const otherChecks: readonly TdxCheck[] = [
+  {
+    id: 'tdx.xfam.fixed-bits',
+    informs: 'configuration',
+    cites: `${ABI}, XFAM_FIXED0 and XFAM_FIXED1`,
+    waivable: 'attributes',
+    judge: ({ evidence: { body } }) =>
+      (matchesUnderMask(body.xfam, XFAM_SET, XFAM_SET) &&
+        isClearUnderMask(body.xfam, XFAM_CLEAR)) ||
+      refuse(
+        'XFAM lacks a feature that every TD has, or enables one that is not known here',
+        toHex(body.xfam),
+        'bits 0 and 1 set, bits 3, 4, 10, 13, 16 and 63:19 clear',
+      ),
+  },
+  {
+    id: 'tdx.service-td.approved',
+    informs: 'executables',
+    cites: `${ABI}, TDINFO_STRUCT.MRSERVICETD (TDX 1.5)`,
+    waivable: 'attributes',
+    judge: judgeServiceTd,
+  },
+  {
+    id: 'tdx.event-log.replays',
+    informs: 'executables',
+    cites: 'UEFI 2.11 section 38.4.1; TCG PFP 1.05 section 10',
+    judge: judgeEventLog,
+  },
+]
+
+const identity = (name: string, field: string) => ({
+  id: `tdx.${name}.expected`,
+  informs: 'executables' as const,
+  cites: `${ABI}, ${field}`,
+})
+const setting = (name: string, field: string) => ({
+  ...identity(name, field),
+  informs: 'configuration' as const,
+})
+
+const expectationChecks: readonly TdxCheck[] = [
+  expectedField(
+    identity('mr-td', 'MRTD'),
+    (td) => td.mrTd,
+    (reference) => reference.mrTd,
+  ),
+  expectedField(
+    identity('rtmr0', 'RTMR0'),
+    (td) => td.rtmr0,
+    (reference) => reference.rtmr0,
+  ),
+  expectedField(
+    identity('rtmr1', 'RTMR1'),
+    (td) => td.rtmr1,
+    (reference) => reference.rtmr1,
+  ),
+  expectedField(
+    identity('rtmr2', 'RTMR2'),
+    (td) => td.rtmr2,
+    (reference) => reference.rtmr2,
+  ),
+  expectedField(
+    identity('rtmr3', 'RTMR3'),
+    (td) => td.rtmr3,
+    (reference) => reference.rtmr3,
+  ),
+  expectedField(
+    setting('mr-config-id', 'MRCONFIGID'),
+    (td) => td.mrConfigId,
+    (reference) => reference.mrConfigId,
+  ),
+  expectedField(
+    setting('mr-owner', 'MROWNER'),
+    (td) => td.mrOwner,
+    (reference) => reference.mrOwner,
+  ),
+  expectedField(
+    setting('mr-owner-config', 'MROWNERCONFIG'),
+    (td) => td.mrOwnerConfig,
+    (reference) => reference.mrOwnerConfig,
+  ),
+  expectedField(
+    { ...identity('mr-seam', 'MRSEAM'), informs: 'hardware' },
+    (td) => td.mrSeam,
+    (reference) => reference.mrSeam,
+  ),
+  expectedField(
+    { ...identity('report-data', 'REPORTDATA'), informs: 'instance-identity' },
+    (td) => td.reportData,
+    (reference) => reference.reportData,
+  ),
+  expectedBits(
+    setting('attributes', 'ATTRIBUTES'),
+    (td) => td.tdAttributes,
+    (reference) => reference.tdAttributes,
+  ),
+  expectedBits(
+    setting('xfam', 'XFAM'),
+    (td) => td.xfam,
+    (reference) => reference.xfam,
+  ),
+]
+
+/** The module first: a TCB is judged by the levels of the module that it names. */
+export const tdxChecks: readonly TdxCheck[] = [
+  ...moduleChecks,
+  ...platformChecks,
+  ...attributeChecks,
+  ...otherChecks,
+  ...expectationChecks,
+]
+
+interface Attribute {
+  readonly bit: keyof typeof BITS
+  readonly wanted: boolean
+  /** What follows when it is otherwise. */
+  readonly else: string
+}
+
+function attributeCheck(name: string, attribute: Attribute): TdxCheck {
+  const number = BITS[attribute.bit]
+  return {
+    id: `tdx.attributes.${name}`,
+    informs: 'configuration',
+    cites: `${ABI}, ATTRIBUTES bit ${number}`,
+    waivable: 'attributes',
+    judge: ({ evidence: { body } }) =>
+      bitOf(body.tdAttributes, number) === attribute.wanted ||
+      refuse(
+        attribute.else,
+        toHex(body.tdAttributes),
+        `TDATTRIBUTES bit ${number} ${attribute.wanted ? 'set' : 'clear'}`,
+      ),
+  }
+}
+
+/** Version 0 modules are described by `tdxModule`, later ones by the identity of their version. */
+function expectedModule({ evidence, endorsement }: Subject): ModuleExpectation | undefined {
+  const tcbInfo = reached(endorsement.tcbInfo.document)
+  const version = evidence.body.teeTcbSvn[1] ?? 0
+  return version === 0 ? tcbInfo.module : tcbInfo.moduleIdentities.get(version)
+}
+
+function judgeModuleIdentity(subject: Subject): Judgement {
+  const version = subject.evidence.body.teeTcbSvn[1] ?? 0
+  const known = [...reached(subject.endorsement.tcbInfo.document).moduleIdentities.values()]
+  return (
+    expectedModule(subject) !== undefined ||
+    refuse(
+      `Intel's collateral names no TDX module of version ${version}`,
+      version,
+      known.map(({ id }) => id),
+    )
+  )
+}
+
+function judgeSeamSigner(subject: Subject): Judgement {
+  const { mrSigner } = reached(expectedModule(subject))
+  const { mrSignerSeam } = subject.evidence.body
+  return (
+    sameBytes(mrSignerSeam, mrSigner) ||
+    refuse(
+      'the TDX module is not signed by the signer that Intel names (zero is Intel itself)',
+      toHex(mrSignerSeam),
+      toHex(mrSigner),
+    )
+  )
+}
+
+/** Intel's library wants zero whatever the mask, so that a debug module cannot pass by an empty mask. */
+function judgeSeamAttributes(subject: Subject): Judgement {
+  const { attributes, attributesMask } = reached(expectedModule(subject))
+  const { seamAttributes } = subject.evidence.body
+  return (
+    (isZero(seamAttributes) && matchesUnderMask(seamAttributes, attributesMask, attributes)) ||
+    refuse(
+      'the TDX module has attributes that a production module has not',
+      toHex(seamAttributes),
+      `zero, and ${toHex(attributes)} under mask ${toHex(attributesMask)}`,
+    )
+  )
+}
+
+const noServiceTd = notApplicable('TD reports 1.0 name no service TD')
+
+/** A service TD may migrate the TD or watch over it: it belongs to what must be approved. */
+function judgeServiceTd({ evidence, reference }: Subject): Judgement {
+  const { mrServiceTd } = evidence.body
+  if (!mrServiceTd) return noServiceTd
+  const approved = reference.serviceTds ?? []
+  return (
+    isZero(mrServiceTd) ||
+    approved.some((each) => sameBytes(each, mrServiceTd)) ||
+    refuse('a service TD that was not approved is bound to the TD', toHex(mrServiceTd), [
+      'none',
+      ...approved.map(toHex),
+    ])
+  )
+}
+
+const noEventLog = notApplicable('no event log was supplied, so the RTMRs are not explained')
+
+/** A register that was extended without the log saying so is not explained by it: never a pass. */
+function judgeEventLog({ evidence: { body, eventLog } }: Subject): Judgement {
+  if (!eventLog) return noEventLog
+  try {
+    const log = replay(decodeEventLog(eventLog))
+    const quoted = [body.rtmr0, body.rtmr1, body.rtmr2, body.rtmr3] as const
+    const comparisons = compareRtmrs(log, quoted)
+    return (
+      comparisons.every((each) => each === 'match') ||
+      refuse(
+        `the event log does not replay into the RTMRs: ${comparisons.map((each, i) => `RTMR${i} ${each}`).join(', ')}`,
+        quoted.map(toHex),
+        log.map(toHex),
+      )
+    )
+  } catch (cause) {
+    if (!(cause instanceof Malformed)) throw cause
+    return refuse(`the event log is malformed: ${cause.message}`, cause.observed, cause.expected)
+  }
+}
