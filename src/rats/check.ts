@@ -2,7 +2,7 @@
  * A check is one question that the verifier asks of evidence, as data: a stable id, the claim it moves, where the rule is
  * written, and how to answer. Everything the service refuses is refused by exactly one of these.
  */
-import type { Claim } from './trust-vector.ts'
+import type { Claim } from './claim.ts'
 
 export type Datum = string | number | boolean | null | readonly Datum[]
 

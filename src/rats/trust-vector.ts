@@ -3,18 +3,7 @@
  * a claim affirms when every check that informs it passed or does not apply, and the whole is as good as its worst claim.
  */
 import type { Finding } from './check.ts'
-
-export const claimNames = [
-  'instance-identity',
-  'configuration',
-  'executables',
-  'file-system',
-  'hardware',
-  'runtime-opaque',
-  'storage-opaque',
-  'sourced-data',
-] as const
-export type Claim = (typeof claimNames)[number]
+import { type Claim, claimNames } from './claim.ts'
 
 /** Only claims that were appraised appear: an absent claim says nothing (AR4SI "none"). */
 export type TrustVector = Readonly<Partial<Record<Claim, number>>>

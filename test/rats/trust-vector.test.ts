@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Finding, Outcome } from '../../src/rats/check.ts'
-import { type Claim, claimNames, statusOf, trustVector } from '../../src/rats/trust-vector.ts'
+import { type Claim, claimNames } from '../../src/rats/claim.ts'
+import { statusOf, trustVector } from '../../src/rats/trust-vector.ts'
 
 const finding = (informs: Claim, outcome: Outcome): Finding => ({
   id: 'x',

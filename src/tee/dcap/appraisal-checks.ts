@@ -13,7 +13,7 @@ import {
 } from '../../rats/check.ts'
 import type { DcapReference, MaskedBytes } from '../../rats/reference-values.ts'
 import type { Compared } from '../../rats/tee.ts'
-import type { Claim } from '../../rats/trust-vector.ts'
+import type { Claim } from '../../rats/claim.ts'
 import type { DcapEndorsement } from './endorse.ts'
 import { reached } from './malformation.ts'
 import { matchesUnderMask } from './masked.ts'

@@ -1,11 +1,13 @@
 /** The AMD SEV-SNP family: everything that the house knows about it, gathered in one value. */
 import type { SnpReference } from '../../rats/reference-values.ts'
 import { defineTee, type Expectation } from '../../rats/tee.ts'
-import { appraisalChecks } from './appraisal-checks.ts'
 import { authenticityChecks } from './authenticity-checks.ts'
 import { claims, inspect } from './claims.ts'
+import { configurationChecks } from './configuration-checks.ts'
 import { endorse, type SnpEndorsement } from './endorse.ts'
 import { decodeEvidence, type SnpEvidence, structure } from './evidence.ts'
+import { referenceChecks } from './reference-checks.ts'
+import { tcbChecks } from './tcb-checks.ts'
 
 const expectations: Readonly<Record<string, Expectation<SnpReference>>> = {
   measurement: { size: 48, apply: (reference, measurement) => ({ ...reference, measurement }) },
@@ -29,7 +31,7 @@ export const sevSnp = defineTee<SnpEvidence, SnpEndorsement, SnpReference>({
   mediaTypes: ['application/vnd.amd.sev-snp.report'],
   structure,
   authenticate: authenticityChecks,
-  appraise: appraisalChecks,
+  appraise: [...configurationChecks, ...tcbChecks, ...referenceChecks],
   recognises,
   decode: decodeEvidence,
   endorse,
