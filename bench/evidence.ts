@@ -39,18 +39,15 @@ export function genoaReport(): Sample {
 }
 
 export function tdxQuote(): Sample {
-  return { tee: tdx, ...triple('t12') }
+  return { tee: tdx, ...triple('t12', '2025-07-04T10:16:31Z') }
 }
 
 export function sgxQuote(): Sample {
-  return { tee: sgx, ...triple('t17') }
+  return { tee: sgx, ...triple('t10', '2025-07-04T10:28:44Z') }
 }
 
-function triple(id: string): Omit<Sample, 'tee'> {
+function triple(id: string, at: string): Omit<Sample, 'tee'> {
   const text = Buffer.from(recordedBytes(`_triples/${id}/collateral.json`)).toString('utf8')
-  const meta: { readonly now: string } = JSON.parse(
-    Buffer.from(recordedBytes(`_triples/${id}/meta.json`)).toString('utf8'),
-  )
   return {
     evidence: { quote: recordedBytes(`_triples/${id}/quote.bin`) },
     endorsements: endorsements(partsOfCollateralJson(text)),
@@ -61,7 +58,7 @@ function triple(id: string): Omit<Sample, 'tee'> {
         assurance: 'hardware',
       },
     ]),
-    at: new Date(meta.now),
+    at: new Date(at),
     collateral: JSON.parse(text),
   }
 }

@@ -9,7 +9,7 @@ import { X509Certificate } from '@peculiar/x509'
 import { AlgorithmIdentifier, BasicConstraints, RSASSAPSSParams } from 'pkijs'
 import { toHex } from '../bytes/encoding.ts'
 import { Malformed } from '../bytes/malformed.ts'
-import { bitString, type DerNode, decodeDer, primitive } from './der.ts'
+import { bitString, bits, type DerNode, decodeDer, primitive } from './der.ts'
 import { keyTypeOf } from './scheme.ts'
 
 export interface Extension {
@@ -147,10 +147,10 @@ function authorityOf(extension: Extension | undefined): Certificate['authority']
 
 function keyUsageOf(extension: Extension | undefined): ReadonlySet<number> | undefined {
   if (!extension) return undefined
-  const bits = bitString(decodeDer(extension.value, 'keyUsage'))
+  const { octets } = bits(decodeDer(extension.value, 'keyUsage'))
   const usage = new Set<number>()
-  for (let bit = 0; bit < bits.length * 8; bit++)
-    if (((bits[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1) usage.add(bit)
+  for (let bit = 0; bit < octets.length * 8; bit++)
+    if (((octets[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1) usage.add(bit)
   return usage
 }
 

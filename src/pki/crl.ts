@@ -27,8 +27,6 @@ export interface Crl {
   readonly signatureIdentifier: string
 }
 
-export type Revocation = 'good' | 'revoked' | 'stale' | 'unavailable'
-
 /** What is known about one authority's revocations, whatever the time. */
 export interface RevocationSource {
   /** The authority's lists whose signature holds. */

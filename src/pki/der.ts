@@ -33,10 +33,24 @@ export function primitive(node: DerNode): Uint8Array {
   return node.contents
 }
 
-/** Contents of a BIT STRING without its count of unused bits. */
+/** Contents of a BIT STRING that holds whole octets, as signatures and keys do. */
 export function bitString(node: DerNode): Uint8Array {
-  if (node.tag !== 0x03 || node.contents.length === 0) throw new Error('not a BIT STRING')
-  return node.contents.subarray(1)
+  const { octets, unusedBits } = bits(node)
+  if (unusedBits !== 0) throw new Error(`a BIT STRING with ${unusedBits} unused bits`)
+  return octets
+}
+
+/** A BIT STRING of named bits. AMD counts one unused bit where DER wants two, so the count need not be the largest possible. */
+export function bits(node: DerNode): {
+  readonly octets: Uint8Array
+  readonly unusedBits: number
+} {
+  const [unusedBits = 8, ...octets] = node.tag === 0x03 ? node.contents : []
+  if (unusedBits > 7 || (octets.length === 0 && unusedBits !== 0))
+    throw new Error('not a BIT STRING')
+  if (((octets.at(-1) ?? 0) & ((1 << unusedBits) - 1)) !== 0)
+    throw new Error('unused bits of a BIT STRING are set')
+  return { octets: new Uint8Array(octets), unusedBits }
 }
 
 /** The dotted form of an OBJECT IDENTIFIER. */
@@ -76,9 +90,31 @@ export function unsignedInteger(node: DerNode): number {
 
 function nodeOf(block: BaseBlock): DerNode {
   const der = block.valueBeforeDecodeView
-  if (block.lenBlock.isIndefiniteForm) throw new Error('an indefinite length, which DER forbids')
-  const contents = der.subarray(der.length - block.lenBlock.length)
-  return { tag: der[0] ?? 0, der, contents, children: childrenOf(block) }
+  const contents = der.subarray(headerSize(der))
+  const children = childrenOf(block)
+  const spanned = children.reduce((sum, child) => sum + child.der.length, 0)
+  if ((der[0] ?? 0) & 0x20 && spanned !== contents.length)
+    throw new Error(`${contents.length} bytes of contents of which ${spanned} are values`)
+  return { tag: der[0] ?? 0, der, contents, children }
+}
+
+/**
+ * Tag and length octets, checked against what they head: asn1js follows the parts of a constructed value and not its
+ * length, so two certificates that differ there would read alike.
+ */
+function headerSize(der: Uint8Array): number {
+  const [tag = 0, first = 0] = der
+  if ((tag & 0x1f) === 0x1f) throw new Error('a tag number above 30')
+  const octets = first < 0x80 ? 0 : first - 0x80
+  if (first === 0x80) throw new Error('an indefinite length, which DER forbids')
+  if (octets > 4) throw new Error(`a length of ${octets} octets`)
+  let length = octets === 0 ? first : 0
+  for (let at = 2; at < 2 + octets; at++) length = length * 256 + (der[at] ?? 0)
+  if (octets > 0 && (der[2] === 0 || length < 0x80))
+    throw new Error('a length that is not minimally encoded')
+  if (2 + octets + length !== der.length)
+    throw new Error(`a length of ${length} bytes on a value of ${der.length - 2 - octets}`)
+  return 2 + octets
 }
 
 function childrenOf(block: BaseBlock): readonly DerNode[] {

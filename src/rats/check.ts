@@ -126,7 +126,7 @@ export function reachNone({ entries }: Checklist<never>, findings: Finding[]): v
   for (const { notReached } of entries) findings.push(notReached)
 }
 
-export function notReached(check: Check<never>): Finding {
+function notReached(check: Check<never>): Finding {
   return finding(check, 'not-reached')
 }
 

@@ -33,7 +33,7 @@ export interface ReleaseRule {
   readonly tokenTtlSeconds: number
 }
 
-export interface ManifestSource {
+interface ManifestSource {
   /** From the root of the policy repository. */
   readonly file: string
   /** SHA-256 of the file's bytes, hex. */

@@ -9,7 +9,7 @@ export interface Campaign {
   readonly findings: readonly { readonly input: string; readonly what: string }[]
 }
 
-export const LIMIT_MS = 50
+const LIMIT_MS = 50
 
 export function run(
   target: Target,

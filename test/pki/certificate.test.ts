@@ -84,6 +84,44 @@ test('object identifiers are read with multi-octet arcs', () => {
   expect(objectIdentifier(decodeDer(der, 'x'))).toBe('1.3.6.1.4.1.3704.1.4')
 })
 
-test('a BIT STRING gives its bits without the count of unused ones', () => {
-  expect([...bitString(decodeDer(hex('03 02 01 06'), 'x'))]).toEqual([6])
+test('a BIT STRING of whole octets gives them', () => {
+  expect([...bitString(decodeDer(hex('03 02 00 06'), 'x'))]).toEqual([6])
+})
+
+test.each([
+  ['unused bits where whole octets belong', '03 02 01 06'],
+  ['an unused bit that is set', '03 02 01 07'],
+  ['eight unused bits', '03 02 08 00'],
+  ['no count of unused bits', '03 00'],
+])('a BIT STRING with %s is refused', (_, der) => {
+  expect(() => bitString(decodeDer(hex(der), 'x'))).toThrow()
+})
+
+test.each([
+  ['a length that is too small', '30 02 05 00 05 00'],
+  ['a length that is too large', '30 05 05 00 05 00'],
+  ['a long form where the short one does', '30 81 02 05 00'],
+  ['a length with a leading zero', '30 82 00 02 05 00'],
+  ['an inner length that the outer one cuts off', '30 03 04 02 00'],
+])('%s is not DER', (_, der) => {
+  expect(() => decodeDer(hex(der), 'x')).toThrow()
+})
+
+test('no bit of a certificate can be turned without a different certificate coming out, or none', () => {
+  const original = decodeCertificate(leaf.der)
+  for (let bit = 0; bit < leaf.der.length * 8; bit++) {
+    const der = leaf.der.slice()
+    der[bit >> 3] = (der[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    let decoded: ReturnType<typeof decodeCertificate>
+    try {
+      decoded = decodeCertificate(der)
+    } catch {
+      continue
+    }
+    const same =
+      Buffer.compare(decoded.tbs, original.tbs) === 0 &&
+      Buffer.compare(decoded.signature, original.signature) === 0 &&
+      decoded.signatureIdentifier === original.signatureIdentifier
+    expect(same, `bit ${bit}`).toBe(false)
+  }
 })

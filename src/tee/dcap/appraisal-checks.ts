@@ -11,9 +11,9 @@ import {
   refuse,
   type WaiverGroup,
 } from '../../rats/check.ts'
+import type { Claim } from '../../rats/claim.ts'
 import type { DcapReference, MaskedBytes } from '../../rats/reference-values.ts'
 import type { Compared } from '../../rats/tee.ts'
-import type { Claim } from '../../rats/claim.ts'
 import type { DcapEndorsement } from './endorse.ts'
 import { reached } from './malformation.ts'
 import { matchesUnderMask } from './masked.ts'

@@ -4,7 +4,7 @@
  * differently long: collateral per platform family, PCK chain per platform, QE binding per attestation key. On the warm path
  * only the last is looked up: no ASN.1, no JSON, no hash.
  */
-import { hash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { sameBytes, toHex } from '../../bytes/encoding.ts'
 import { type Interval, intersection } from '../../pki/interval.ts'
 import { type Judgement, refuse } from '../../rats/check.ts'
@@ -39,16 +39,18 @@ export interface DcapEndorsement extends Endorsed {
   readonly tcb: TcbEvaluation | undefined
 }
 
-type Platform = Omit<DcapEndorsement, 'tcb'>
+type Platform = Omit<DcapEndorsement, 'tcb' | 'qe'>
+type Binding = Omit<DcapEndorsement, 'tcb'>
 type Collateral = Pick<Platform, 'tcbInfo' | 'qeIdentity'>
 
 /** All that binds one attestation key to a platform, and the bytes that said so: another wrapping of the same key is judged anew. */
 interface BindingProof extends Interval {
   readonly certification: Uint8Array
-  readonly platform: Platform
+  readonly binding: Binding
 }
-interface PckProof extends Interval {
-  readonly chain: PckChain
+interface PlatformProof extends Interval {
+  readonly pem: Uint8Array
+  readonly platform: Platform
 }
 interface CollateralProof extends Interval, Collateral {}
 interface DecodedCrls extends Interval {
@@ -58,8 +60,16 @@ interface ParsedKey extends Interval {
   readonly key: KeyObject
 }
 
+/**
+ * Bytes that say where to look, out of those that say what was proven. A proof holds for the bytes that it keeps and for no
+ * others that are found in the same place: comparing a few kilobytes costs a thirtieth of hashing them.
+ */
+const LOCATOR = 24
+/** Where in the text of a chain the serial number of its first certificate stands, about. */
+const SERIAL = 46
+
 const bindings = proofKind<BindingProof>('dcap.qe-binding')
-const pckChains = proofKind<PckProof>('dcap.pck-chain')
+const platforms = proofKind<PlatformProof>('dcap.platform')
 const collaterals = proofKind<CollateralProof>('dcap.collateral')
 const crlSets = proofKind<DecodedCrls>('dcap.crls')
 const attestationKeys = proofKind<ParsedKey>('dcap.attestation-key')
@@ -71,8 +81,7 @@ export function endorse<B>(
   form: DcapForm<B>,
   context: EndorseContext,
 ): DcapEndorsement {
-  const platform = platformOf(quote, form, context)
-  const { pck, tcbInfo, qeIdentity, qe, assurance } = platform
+  const { pck, tcbInfo, qeIdentity, qe, assurance } = bindingOf(quote, form, context)
   const tcb =
     pck.extension && tcbInfo.document && qeIdentity.document
       ? evaluateTcb({
@@ -85,25 +94,50 @@ export function endorse<B>(
   return { assurance, pck, tcbInfo, qeIdentity, qe, tcb }
 }
 
-function platformOf<B>(quote: Quote<B>, form: DcapForm<B>, context: EndorseContext): Platform {
-  const { proofs, at } = context
-  const scope = `${context.anchors.digest}|${context.endorsements.digest}`
-  const key = `${scope}|${form.qeIdentityId}|${toHex(quote.attestationKey)}`
+function bindingOf<B>(quote: Quote<B>, form: DcapForm<B>, context: EndorseContext): Binding {
+  const { proofs, at, anchors, endorsements } = context
+  const scope = `${form.qeIdentityId}|${anchors.digest}|${endorsements.digest}`
+  const key = `${scope}|${toHex(quote.attestationKey.subarray(0, LOCATOR))}`
   const known = proofs.get(bindings, key, at)
-  if (known && sameBytes(known.certification, quote.certification)) return known.platform
+  if (known && sameBytes(known.certification, quote.certification)) return known.binding
 
-  const chain = pckChainOf(quote, scope, context)
-  const collateral = collateralOf(chain.value, { scope, form, context })
-  const pck = chain.value
-  const { tcbInfo, qeIdentity } = collateral.value
-  const qe = qeBindingOf(quote, { pck, qeIdentity, context })
-  const assurance = pck.path?.anchor?.assurance
-  const platform: Platform = { assurance, pck, tcbInfo, qeIdentity, qe }
-  if (chain.during && collateral.during && isProven(qe)) {
-    const during = intersection([chain.during, collateral.during])
-    proofs.put(bindings, key, { ...during, certification: quote.certification.slice(), platform })
+  const { value: platform, during } = platformOf(quote, { scope, form, context })
+  const { assurance, pck, tcbInfo, qeIdentity } = platform
+  const qe = qeBindingOf(quote, platform, context)
+  const binding: Binding = { assurance, pck, tcbInfo, qeIdentity, qe }
+  if (during && isProven(qe)) {
+    const { notBefore, notAfter } = during
+    const certification = quote.certification.slice()
+    proofs.put(bindings, key, { notBefore, notAfter, certification, binding })
   }
-  return platform
+  return binding
+}
+
+function qeBindingOf<B>(
+  quote: Quote<B>,
+  { pck, qeIdentity }: Platform,
+  context: EndorseContext,
+): QeBinding {
+  const leaf = pck.path?.certificates[0]
+  if (!leaf || !qeIdentity.document) return unboundQe
+  return judgeQeBinding({
+    certification: quote,
+    pck: leaf,
+    identity: qeIdentity.document,
+    keyOf: (point) => keyOf(point, context),
+  })
+}
+
+function isProven(qe: QeBinding): boolean {
+  return (
+    qe.attestationKey !== undefined &&
+    holds(qe.wellFormed) &&
+    holds(qe.signature) &&
+    holds(qe.binding) &&
+    holds(qe.padding) &&
+    holds(qe.debugOff) &&
+    holds(qe.identity)
+  )
 }
 
 /** What was judged, and when it may be believed again; undefined if it has a fault. Freshness of revocation lists is asked anew each time. */
@@ -112,15 +146,27 @@ interface Judged<T> {
   readonly during: Interval | undefined
 }
 
-function pckChainOf<B>(quote: Quote<B>, scope: string, context: EndorseContext): Judged<PckChain> {
-  const { proofs, at, anchors } = context
-  const key = `${scope}|${hash('sha256', quote.pckChain, 'hex')}`
-  const known = proofs.get(pckChains, key, at)
-  if (known) return { value: known.chain, during: known }
-  const chain = judgePckChain(quote.pckChain, anchors, crlsOf(context))
-  const during = pckProvenDuring(chain)
-  if (during) proofs.put(pckChains, key, { ...during, chain })
-  return { value: chain, during }
+interface Scope<B> {
+  /** Names TEE, anchors and endorsements in keys. */
+  readonly scope: string
+  readonly form: DcapForm<B>
+  readonly context: EndorseContext
+}
+
+function platformOf<B>({ pckChain }: Quote<B>, of: Scope<B>): Judged<Platform> {
+  const { proofs, at, anchors } = of.context
+  const key = `${of.scope}|${toHex(pckChain.subarray(SERIAL, SERIAL + LOCATOR))}`
+  const known = proofs.get(platforms, key, at)
+  if (known && sameBytes(known.pem, pckChain)) return { value: known.platform, during: known }
+
+  const pck = judgePckChain(pckChain, anchors, crlsOf(of.context))
+  const { value, during } = collateralOf(pck, of)
+  const platform: Platform = { assurance: pck.path?.anchor?.assurance, pck, ...value }
+  const intervals = [pckProvenDuring(pck), during]
+  if (!intervals.every((each) => each !== undefined)) return { value: platform, during: undefined }
+  const proof = { ...intersection(intervals), pem: pckChain.slice(), platform }
+  proofs.put(platforms, key, proof)
+  return { value: platform, during: proof }
 }
 
 function pckProvenDuring(chain: PckChain): Interval | undefined {
@@ -133,11 +179,6 @@ function pckProvenDuring(chain: PckChain): Interval | undefined {
     : undefined
 }
 
-function isProven(qe: QeBinding): boolean {
-  const rules = [qe.wellFormed, qe.signature, qe.binding, qe.padding, qe.debugOff, qe.identity]
-  return qe.attestationKey !== undefined && rules.every(holds)
-}
-
 function crlsOf({ proofs, endorsements, at }: EndorseContext): Crls {
   const known = proofs.get(crlSets, endorsements.digest, at)
   if (known) return known.crls
@@ -146,16 +187,7 @@ function crlsOf({ proofs, endorsements, at }: EndorseContext): Crls {
   return crls
 }
 
-interface CollateralScope<B> {
-  readonly scope: string
-  readonly form: DcapForm<B>
-  readonly context: EndorseContext
-}
-
-function collateralOf<B>(
-  pck: PckChain,
-  { scope, form, context }: CollateralScope<B>,
-): Judged<Collateral> {
+function collateralOf<B>(pck: PckChain, { scope, form, context }: Scope<B>): Judged<Collateral> {
   const { endorsements, anchors, proofs, at } = context
   const { path, extension, byRoot } = pck
   const root = path?.anchor?.certificate
@@ -165,7 +197,7 @@ function collateralOf<B>(
       during: undefined,
     }
   const family = `${toHex(extension.fmspc)}|${toHex(extension.pceId)}|${root.sha256}`
-  const key = `${scope}|${form.tcbInfoId}|${family}`
+  const key = `${scope}|${family}`
   const known = proofs.get(collaterals, key, at)
   if (known) return { value: known, during: known }
   const collateral = {
@@ -195,7 +227,7 @@ function collateralProvenDuring({ tcbInfo, qeIdentity }: Collateral): Interval |
     const rules = [rest.present, rest.wellFormed, rest.matches, rest.role, rest.sameRoot]
     if (!path?.anchor || path.faults.size > 0 || !chosenDuring) return undefined
     if (![...rules, rest.signerNotRevoked, rest.signature].every(holds)) return undefined
-    intervals.push(path.validity, chosenDuring)
+    intervals.push(chosenDuring)
   }
   return intersection(intervals)
 }
@@ -219,24 +251,6 @@ function matchesQe({ id }: QeIdentity, expected: string): Judgement {
     id === expected ||
     refuse(`the QE identity is that of ${id}; this quote needs that of ${expected}`, id, expected)
   )
-}
-
-function qeBindingOf<B>(
-  quote: Quote<B>,
-  {
-    pck,
-    qeIdentity,
-    context,
-  }: { pck: PckChain; context: EndorseContext } & Pick<Collateral, 'qeIdentity'>,
-): QeBinding {
-  const leaf = pck.path?.certificates[0]
-  if (!leaf || !qeIdentity.document) return unboundQe
-  return judgeQeBinding({
-    certification: quote,
-    pck: leaf,
-    identity: qeIdentity.document,
-    keyOf: (point) => keyOf(point, context),
-  })
 }
 
 /** Asked only for points that a PCK signed for, so nobody fills the cache with keys of their own. */

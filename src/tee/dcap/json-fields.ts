@@ -21,7 +21,7 @@ export interface Fields {
   readonly texts: (name: string, count: Count, pattern: RegExp) => readonly string[]
 }
 
-export interface Count {
+interface Count {
   readonly least: number
   readonly most: number
 }

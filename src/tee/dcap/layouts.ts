@@ -15,8 +15,8 @@ import { bytes, type Decoded, type Layout, layout, u16, u32, zero } from '../../
 
 export const HEADER_SIZE = 48
 export const SGX_BODY_SIZE = 384
-export const TD10_BODY_SIZE = 584
-export const TD15_BODY_SIZE = 648
+const TD10_BODY_SIZE = 584
+const TD15_BODY_SIZE = 648
 
 /** TEE types of the header. */
 export const TEE_SGX = 0x00
@@ -40,7 +40,7 @@ export const BODY_TD10 = 2
 export const BODY_TD15 = 3
 
 /** Version 3 has no TEE type: its four bytes are reserved, which reads the same as SGX. */
-export const headerV3 = layout('QUOTE header v3', HEADER_SIZE, {
+const headerV3 = layout('QUOTE header v3', HEADER_SIZE, {
   version: u16(0),
   attestationKeyType: u16(2),
   teeType: u32(4),
@@ -51,7 +51,7 @@ export const headerV3 = layout('QUOTE header v3', HEADER_SIZE, {
   userData: bytes(28, 20),
 })
 
-export const headerV4 = layout('QUOTE header v4/v5', HEADER_SIZE, {
+const headerV4 = layout('QUOTE header v4/v5', HEADER_SIZE, {
   version: u16(0),
   attestationKeyType: u16(2),
   teeType: u32(4),
@@ -112,15 +112,6 @@ export const td15Body = layout('TD report body 1.5', TD15_BODY_SIZE, {
   /** Of the TDX module as it is now; `teeTcbSvn` is that of the module under which the TD was launched. */
   teeTcbSvn2: bytes(584, 16),
   mrServiceTd: bytes(600, 48),
-})
-
-/** The fixed start of signature data, in every version. */
-export const quoteSignature = layout('QUOTE signature', 128, {
-  signatureR: bytes(0, 32),
-  signatureS: bytes(32, 32),
-  /** Attestation key, an uncompressed P-256 point without its 0x04. */
-  keyX: bytes(64, 32),
-  keyY: bytes(96, 32),
 })
 
 export const certificationHead = layout('QUOTE certification data', 6, {

@@ -30,7 +30,7 @@ export interface PckChain {
   readonly notRevoked: Judgement
 }
 
-export const ROOT_NAME = 'Intel SGX Root CA'
+const ROOT_NAME = 'Intel SGX Root CA'
 const PCK_NAME = 'Intel SGX PCK Certificate'
 const PLATFORM_CA = 'Intel SGX PCK Platform CA'
 const PROCESSOR_CA = 'Intel SGX PCK Processor CA'

@@ -19,7 +19,7 @@ export interface PckExtension {
   readonly platform: PckPlatform | undefined
 }
 
-export interface PckPlatform {
+interface PckPlatform {
   readonly instanceId: Uint8Array
   /** A package may be added or replaced. */
   readonly dynamicPlatform: boolean
@@ -64,8 +64,8 @@ function members(node: DerNode, arc: string, most: number): Members {
       throw new Error(`a member of ${arc} is not a pair of identifier and value`)
     const oid = objectIdentifier(name)
     const number = Number(oid.slice(arc.length + 1))
-    if (oid !== `${arc}.${number}` || number < 1 || number > most)
-      throw new Error(`${oid} does not belong in ${arc}`)
+    const isMember = Number.isInteger(number) && number >= 1 && number <= most
+    if (oid !== `${arc}.${number}` || !isMember) throw new Error(`${oid} does not belong in ${arc}`)
     if (found.has(number)) throw new Error(`${oid} appears twice`)
     found.set(number, value)
   }

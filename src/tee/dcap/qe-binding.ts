@@ -30,7 +30,7 @@ export interface QeBinding {
   readonly level: SvnLevel | undefined
 }
 
-export type QeCertification = Pick<
+type QeCertification = Pick<
   Quote<unknown>,
   'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData'
 >

@@ -5,7 +5,7 @@
 import type { AnchorSet } from '../../pki/anchor.ts'
 import { type Certificate, decodeCertificate } from '../../pki/certificate.ts'
 import { derFromBigEndian } from '../../pki/ecdsa-value.ts'
-import { holdsAt, type Interval } from '../../pki/interval.ts'
+import { holdsAt, type Interval, intersection } from '../../pki/interval.ts'
 import { type PathResult, validatePath } from '../../pki/path.ts'
 import { ecdsaP256Sha256 } from '../../pki/scheme.ts'
 import { type Judgement, refuse } from '../../rats/check.ts'
@@ -73,7 +73,7 @@ export function judgeDocument<D extends Dated>(request: DocumentRequest<D>): Sig
       ...unsuppliedDocument,
       present: refuse(`no ${title} was supplied`, null, `${title} of Intel`),
     }
-  const readable: { readonly collateral: SignedCollateral; readonly document: D }[] = []
+  const readable: Readable<D>[] = []
   let unreadable: Judgement = unreached
   for (const collateral of request.supplied)
     try {
@@ -84,21 +84,49 @@ export function judgeDocument<D extends Dated>(request: DocumentRequest<D>): Sig
   const [first] = readable
   if (!first) return { ...supplied, wellFormed: unreadable }
 
-  const meant = readable
+  const candidates = readable
     .filter(({ document }) => matches(document) === true)
     .toSorted((a, b) => strictestFirst(a.document, b.document))
-  const chosen = meant.find(({ document }) => holdsAt(document, at)) ?? meant[0]
+    .map((each) => candidateOf(each, request))
+  const genuine = candidates.filter(({ signer }) => isFaultless(signer))
+  const current = genuine.find(({ stands }) => holdsAt(stands, at))
+  const chosen = current ?? genuine[0] ?? candidates[0]
   if (!chosen) return { ...supplied, wellFormed: true, matches: matches(first.document) }
-  const { collateral, document } = chosen
-  const passedOver = meant.slice(0, meant.indexOf(chosen)).map((each) => each.document)
+  const stricter = genuine.slice(0, Math.max(0, genuine.indexOf(chosen)))
   return {
     ...supplied,
     wellFormed: true,
     matches: true,
-    document,
-    chosenDuring: chosenDuring(document, passedOver, at),
-    ...judgeSigner(collateral, request),
+    document: chosen.document,
+    chosenDuring: chosenDuring(chosen, stricter, at),
+    ...chosen.signer,
   }
+}
+
+interface Readable<D> {
+  readonly collateral: SignedCollateral
+  readonly document: D
+}
+
+interface Candidate<D> {
+  readonly document: D
+  readonly signer: Partial<SignedDocument<D>>
+  /** When document and signer are both valid. */
+  readonly stands: Interval
+}
+
+function candidateOf<D extends Dated>(
+  { collateral, document }: Readable<D>,
+  request: DocumentRequest<D>,
+): Candidate<D> {
+  const signer = judgeSigner(collateral, request)
+  const stands = signer.path ? intersection([document, signer.path.validity]) : document
+  return { document, signer, stands }
+}
+
+/** Whoever lays a forged document beside a genuine one gains nothing, and does no harm either. */
+function isFaultless({ path, role, sameRoot, signature }: Partial<SignedDocument<unknown>>) {
+  return path?.faults.size === 0 && role === true && sameRoot === true && signature === true
 }
 
 /** Intel publishes a TCB recovery early and makes it standard later: of two current documents the newer evaluation decides. */
@@ -108,13 +136,17 @@ function strictestFirst(a: Dated, b: Dated): number {
   )
 }
 
-/** The document's own dates, but for the time in which a stricter one that is not current now would have been chosen. */
-function chosenDuring(document: Dated, passedOver: readonly Dated[], at: Date): Interval {
-  let { notBefore, notAfter } = document
-  for (const stricter of passedOver)
-    if (at < stricter.notBefore)
-      notAfter = new Date(Math.min(notAfter.getTime(), stricter.notBefore.getTime() - 1))
-    else notBefore = new Date(Math.max(notBefore.getTime(), stricter.notAfter.getTime() + 1))
+/** As long as it stands itself, but for the time in which a stricter one that does not stand now would have been chosen. */
+function chosenDuring<D>(
+  chosen: Candidate<D>,
+  stricter: readonly Candidate<D>[],
+  at: Date,
+): Interval {
+  let { notBefore, notAfter } = chosen.stands
+  for (const { stands } of stricter)
+    if (at < stands.notBefore)
+      notAfter = new Date(Math.min(notAfter.getTime(), stands.notBefore.getTime() - 1))
+    else notBefore = new Date(Math.max(notBefore.getTime(), stands.notAfter.getTime() + 1))
   return { notBefore, notAfter }
 }
 

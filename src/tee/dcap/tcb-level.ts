@@ -32,7 +32,7 @@ export interface TcbEvaluation {
   readonly qe: SvnLevel | undefined
 }
 
-export interface ModuleEvaluation {
+interface ModuleEvaluation {
   readonly version: number
   readonly identity: ModuleIdentity | undefined
   readonly level: SvnLevel | undefined
@@ -54,8 +54,8 @@ export function evaluateTcb(question: TcbQuestion): TcbEvaluation {
     ? tcbInfo.levels.find((level) => reachesSgx(question, level) && reachesTdx(td, level))
     : sgx
   const module = td ? evaluateModule(tcbInfo, td.svn) : undefined
-  const levels = { sgx, platform, module, qe }
-  return { status: statusOf(question, levels), ...levels }
+  const status = statusOf(question, { sgx, platform, module, qe })
+  return { status, sgx, platform, module, qe }
 }
 
 /** The first level, of levels from highest to lowest, that an SVN reaches. */
@@ -64,7 +64,7 @@ export function levelOfSvn(levels: readonly SvnLevel[], isvSvn: number): SvnLeve
 }
 
 /** Undefined for version 0: such modules are judged by TDX component 0 and the document's `tdxModule`. */
-export function evaluateModule(tcbInfo: TcbInfo, svn: Uint8Array): ModuleEvaluation | undefined {
+function evaluateModule(tcbInfo: TcbInfo, svn: Uint8Array): ModuleEvaluation | undefined {
   const [isvSvn = 0, version = 0] = svn
   if (version === 0) return undefined
   const identity = tcbInfo.moduleIdentities.get(version)

@@ -1,13 +1,12 @@
 /**
- * Is this TD what somebody expects? The TDX module under it, its attributes, and the comparisons with a reference value:
- * Intel TDX Module ABI Reference Specification (348551), TDREPORT_STRUCT, ATTRIBUTES and XFAM.
+ * Is this TD what somebody expects? The TDX module under it, the service TD beside it, the event log that explains it, and the
+ * comparisons with a reference value: Intel TDX Module ABI Reference Specification (348551), TDREPORT_STRUCT.
  */
 import { isZero, sameBytes, toHex } from '../../bytes/encoding.ts'
 import { Malformed } from '../../bytes/malformed.ts'
 import { type Check, type Judgement, notApplicable, refuse } from '../../rats/check.ts'
 import type { TdxReference } from '../../rats/reference-values.ts'
 import {
-  bitOf,
   type DcapSubject,
   expectedBits,
   expectedField,
@@ -17,8 +16,9 @@ import { decodeEventLog } from './event-log/decode.ts'
 import { compareRtmrs, replay } from './event-log/replay.ts'
 import type { TdBody } from './layouts.ts'
 import { reached } from './malformation.ts'
-import { isClearUnderMask, matchesUnderMask } from './masked.ts'
+import { matchesUnderMask } from './masked.ts'
 import type { ModuleExpectation } from './tcb-info.ts'
+import { attributeChecks } from './td-attributes.ts'
 
 type Subject = DcapSubject<TdBody, TdxReference>
 type TdxCheck = Check<Subject>
@@ -47,116 +47,7 @@ const moduleChecks: readonly TdxCheck[] = [
   },
 ]
 
-/** TDATTRIBUTES by bit: 3:0 TUD (under debug), 15:4 TUP (under profiling), 31:16 SEC, 63:32 OTHER. */
-const BITS = {
-  hgsPlusProfiling: 4,
-  performanceProfiling: 5,
-  telemetryProfiling: 6,
-  septVeDisable: 28,
-  migratable: 29,
-  pks: 30,
-  keyLocker: 31,
-  provisioningAgent: 62,
-  perfmon: 63,
-} as const
-const TUD = 0x0f
-/** 15:7, 22:17, 26:23, 61:32. Bits 3:1 are reserved too, and refused as debugging. ICSSD (16) and LASS (27) harden a TD. */
-const RESERVED = Buffer.from('80fffe07ffffff3f', 'hex')
-
-const attributeChecks: readonly TdxCheck[] = [
-  {
-    id: 'tdx.attributes.debug-off',
-    informs: 'runtime-opaque',
-    cites: `${ABI}, ATTRIBUTES.TUD (bits 3:0), DEBUG`,
-    judge: ({ evidence: { body } }) =>
-      ((body.tdAttributes[0] ?? TUD) & TUD) === 0 ||
-      refuse(
-        'the TD runs in debug mode: the host can read and write its memory',
-        toHex(body.tdAttributes),
-        'TDATTRIBUTES bits 3:0 clear',
-      ),
-  },
-  {
-    id: 'tdx.attributes.profiling-off',
-    informs: 'runtime-opaque',
-    cites: `${ABI}, ATTRIBUTES.TUP: HGS_PLUS_PROF, PERF_PROF, PMT_PROF`,
-    waivable: 'attributes',
-    judge: ({ evidence: { body } }) =>
-      !(
-        bitOf(body.tdAttributes, BITS.hgsPlusProfiling) ||
-        bitOf(body.tdAttributes, BITS.performanceProfiling) ||
-        bitOf(body.tdAttributes, BITS.telemetryProfiling)
-      ) ||
-      refuse(
-        'the host may profile the TD',
-        toHex(body.tdAttributes),
-        'TDATTRIBUTES bits 6:4 clear',
-      ),
-  },
-  {
-    id: 'tdx.attributes.reserved',
-    informs: 'configuration',
-    cites: `${ABI}, ATTRIBUTES, reserved bits`,
-    waivable: 'attributes',
-    judge: ({ evidence: { body } }) =>
-      isClearUnderMask(body.tdAttributes, RESERVED) ||
-      refuse(
-        'the TD has attributes whose meaning is not known here',
-        toHex(body.tdAttributes),
-        'TDATTRIBUTES bits 15:7, 22:17, 26:23 and 61:32 clear',
-      ),
-  },
-  attributeCheck('sept-ve-disable', {
-    bit: 'septVeDisable',
-    wanted: true,
-    else: 'the host may take pages away and have the TD notice only by an exception in the middle of anything',
-  }),
-  attributeCheck('migratable', {
-    bit: 'migratable',
-    wanted: false,
-    else: 'the TD may be moved to another machine, which this quote does not speak of',
-  }),
-  attributeCheck('pks', {
-    bit: 'pks',
-    wanted: false,
-    else: 'supervisor protection keys are enabled',
-  }),
-  attributeCheck('key-locker', {
-    bit: 'keyLocker',
-    wanted: false,
-    else: 'Key Locker is enabled',
-  }),
-  attributeCheck('provisioning-agent', {
-    bit: 'provisioningAgent',
-    wanted: false,
-    else: 'the TD is a TDX Connect provisioning agent',
-  }),
-  attributeCheck('perfmon', {
-    bit: 'perfmon',
-    wanted: false,
-    else: 'performance monitoring is enabled, by which others may watch the TD',
-  }),
-]
-
-/** XFAM_FIXED1, x87 and SSE; and what XFAM_FIXED0 of 0x6dbe7 leaves clear in any TDX module of today. */
-const XFAM_SET = Buffer.from('0300000000000000', 'hex')
-const XFAM_CLEAR = Buffer.from('1824f9ffffffffff', 'hex')
-
 const otherChecks: readonly TdxCheck[] = [
-  {
-    id: 'tdx.xfam.fixed-bits',
-    informs: 'configuration',
-    cites: `${ABI}, XFAM_FIXED0 and XFAM_FIXED1`,
-    waivable: 'attributes',
-    judge: ({ evidence: { body } }) =>
-      (matchesUnderMask(body.xfam, XFAM_SET, XFAM_SET) &&
-        isClearUnderMask(body.xfam, XFAM_CLEAR)) ||
-      refuse(
-        'XFAM lacks a feature that every TD has, or enables one that is not known here',
-        toHex(body.xfam),
-        'bits 0 and 1 set, bits 3, 4, 10, 13, 16 and 63:19 clear',
-      ),
-  },
   {
     id: 'tdx.service-td.approved',
     informs: 'executables',
@@ -253,30 +144,6 @@ export const tdxChecks: readonly TdxCheck[] = [
   ...otherChecks,
   ...expectationChecks,
 ]
-
-interface Attribute {
-  readonly bit: keyof typeof BITS
-  readonly wanted: boolean
-  /** What follows when it is otherwise. */
-  readonly else: string
-}
-
-function attributeCheck(name: string, attribute: Attribute): TdxCheck {
-  const number = BITS[attribute.bit]
-  return {
-    id: `tdx.attributes.${name}`,
-    informs: 'configuration',
-    cites: `${ABI}, ATTRIBUTES bit ${number}`,
-    waivable: 'attributes',
-    judge: ({ evidence: { body } }) =>
-      bitOf(body.tdAttributes, number) === attribute.wanted ||
-      refuse(
-        attribute.else,
-        toHex(body.tdAttributes),
-        `TDATTRIBUTES bit ${number} ${attribute.wanted ? 'set' : 'clear'}`,
-      ),
-  }
-}
 
 /** Version 0 modules are described by `tdxModule`, later ones by the identity of their version. */
 function expectedModule({ evidence, endorsement }: Subject): ModuleExpectation | undefined {

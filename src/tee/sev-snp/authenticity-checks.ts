@@ -136,7 +136,11 @@ export const authenticityChecks: readonly SnpCheck[] = [
       )
     )
   }),
-  check('snp.report.signature', `${REPORT}, SIGNATURE; tables 139 and 141`, judgeSignature),
+  check(
+    'snp.report.signature',
+    `${REPORT}, SIGNATURE; AMD 56860, digital signatures (ECDSA P-384 with SHA-384)`,
+    judgeSignature,
+  ),
   check('snp.vek.tcb', `${REPORT}, REPORTED_TCB; ${VCEK_SPEC} section 3.1`, judgeTcb),
   check('snp.chip-id.unmasked', `${REPORT}, CHIP_ID and MASK_CHIP_KEY`, judgeMask, 'attributes'),
   check('snp.vek.chip-id', `${REPORT}, CHIP_ID; ${VCEK_SPEC} section 3.1, HWID`, judgeChipId),

@@ -10,7 +10,7 @@ const POLICY = 'AMD 56860 rev. 1.58 table 9'
 export const configurationChecks: readonly SnpCheck[] = [
   check(
     'snp.policy.debug-off',
-    'configuration',
+    'runtime-opaque',
     `${POLICY}, DEBUG`,
     ({ evidence }) =>
       !has(evidence.report.policy, policyBits.debug) ||

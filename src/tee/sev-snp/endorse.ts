@@ -15,6 +15,7 @@ import { proofKind } from '../../rats/proof-cache.ts'
 import type { EndorseContext, Endorsed } from '../../rats/tee.ts'
 import type { SigningKey } from './bits.ts'
 import type { SnpEvidence } from './evidence.ts'
+import { sameTcb, tcbOf } from './tcb.ts'
 import { decodeVekExtensions, type VekExtensions } from './vek.ts'
 
 export interface SnpEndorsement extends Endorsed {
@@ -56,7 +57,8 @@ function proofKey(
   { anchors, endorsements }: EndorseContext,
 ): string {
   const table = certificateTable.length === 0 ? '' : hash('sha256', certificateTable, 'hex')
-  return `${anchors.digest}|${endorsements.digest}|${table}|${signingKey}|${toHex(report.chipId)}`
+  const chosenBy = `${signingKey}|${toHex(report.chipId)}|${toHex(report.reportedTcb)}`
+  return `${anchors.digest}|${endorsements.digest}|${table}|${chosenBy}`
 }
 
 function examine(evidence: SnpEvidence, { anchors, endorsements }: EndorseContext): SnpEndorsement {
@@ -109,8 +111,8 @@ function describeVek(
 }
 
 /**
- * Among the supplied VEKs, one of the report's own signing key and chip if there is any; otherwise the first, so that the
- * check which refuses it can say what is wrong with it.
+ * Among the supplied VEKs, the one of the report's own signing key, chip and TCB if there is any; otherwise the nearest, so
+ * that the check which refuses it can say what is wrong with it.
  */
 function chooseVek(
   certificates: readonly Certificate[],
@@ -122,7 +124,10 @@ function chooseVek(
     const hwid = typeof extensions === 'string' ? undefined : extensions.hwid
     const ofKind = kinds[certificate.commonName] === signingKey
     const ofChip = hwid === undefined || sameBytes(hwid, report.chipId.subarray(0, hwid.length))
-    return (ofKind ? 2 : 0) + (ofChip ? 1 : 0)
+    const ofTcb =
+      typeof extensions !== 'string' &&
+      sameTcb(extensions.tcb, tcbOf(report.reportedTcb, extensions.product))
+    return (ofKind ? 4 : 0) + (ofChip ? 2 : 0) + (ofTcb ? 1 : 0)
   }
   const ranked = veks.map((certificate) => ({ certificate, fitness: fitness(certificate) }))
   return ranked.toSorted((a, b) => b.fitness - a.fitness)[0]?.certificate

@@ -6,7 +6,7 @@
 export interface Product {
   /** AMD's name of the line in KDS addresses and root names: `Milan`, `Genoa`, `Turin`. */
   readonly name: string
-  /** TCB_VERSION byte of each component: AMD 56860 tables 3 (Milan, Genoa) and 4 (Turin). */
+  /** TCB_VERSION byte of each component: AMD 56860, TCB_VERSION (Turin has an order of its own). */
   readonly tcbBytes: Readonly<Partial<Record<TcbComponent, number>>>
   /** Bytes of CHIP_ID that are the hardware id; the rest are zero. */
   readonly hwidSize: number

@@ -112,6 +112,12 @@ describe.skipIf(!hasTriples || !hasRecorded(ccel, derChain, ...lookAlike))(
         expect(first(signedBy(old))).toBe('dcap.tcb-info.issuer-chain.validity')
       })
 
+      test('the old chain does no harm beside the new one', () => {
+        const issuerChain = triple('t34').parts.tcbInfos[0]?.issuerChain ?? []
+        const old = parts.tcbInfos.map((document) => ({ ...document, issuerChain }))
+        expect(first(withParts({ tcbInfos: [...old, ...parts.tcbInfos] }))).toBeUndefined()
+      })
+
       test('no chain is no signer', () =>
         expect(first(signedBy([]))).toBe('dcap.tcb-info.well-formed'))
     })

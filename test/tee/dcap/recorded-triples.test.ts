@@ -1,5 +1,6 @@
 /** Does every recorded quote get exactly the status that Intel's algorithm gives it? */
 import { describe, expect, test } from 'vitest'
+import { tdx } from '../../../src/tee/dcap/tdx.ts'
 import { advice } from '../../recorded.ts'
 import { failures, finding, hasTriples, judge, triple, tripleIds } from './triple.ts'
 
@@ -73,8 +74,7 @@ describe.skipIf(!hasTriples)(`recorded quotes with collateral (${advice})`, () =
     ['t20', 'alibaba', []],
     ['t45', 'gcp', ['dcap.tcb.level-found', 'dcap.tcb.status']],
     ['t34', 'azure', ['tdx.attributes.debug-off']],
-  ])('%s under the profile %s is refused for %j only', async (id, profile, refused) => {
-    const { tdx } = await import('../../../src/tee/dcap/tdx.ts')
+  ])('%s under the profile %s is refused for %j only', (id, profile, refused) => {
     const { quote, parts, at } = triple(id)
     const waivers = tdx.profiles[profile] ?? new Map()
     const appraisal = judge({ evidence: { quote }, parts, at, waivers })

@@ -22,7 +22,7 @@ export interface Triple {
 }
 
 /** Statuses by Intel's algorithm, computed apart from this code. */
-export interface Expected {
+interface Expected {
   /** Present: no TCB level supports the platform. */
   readonly err?: string
   readonly final?: string
@@ -87,6 +87,6 @@ const [rootDer = new Uint8Array()] = certificatesOfPem(
   readFileSync(new URL('../../../certs/intel/sgx-root-ca.pem', import.meta.url), 'utf8'),
   { path: 'sgx-root-ca.pem', most: 1 },
 )
-export const intelRoot = anchorSet([
+const intelRoot = anchorSet([
   { certificate: decodeCertificate(rootDer), product: undefined, assurance: 'hardware' },
 ])

@@ -1,0 +1,30 @@
+/** The text of the pages that are made from values in the code: by file name in this folder. */
+import { checksMarkdown } from '../src/cli/checks.ts'
+import { problemTypes } from '../src/problems.ts'
+import { tees } from '../src/tee/registry.ts'
+
+export const generatedPages: ReadonlyMap<string, string> = new Map([
+  ['checks.md', checksMarkdown(tees)],
+  ['problems.md', problemsMarkdown()],
+])
+
+function problemsMarkdown(): string {
+  return `${[
+    '# Problems',
+    '',
+    'Printed from `src/problems.ts` by `npm run docs`. The service answers with these as `application/problem+json` (RFC 9457),',
+    'the command line with `--json` as `{"error": {"code", "detail", "next"}}` and exit code 1. Codes are stable: branch on them and',
+    'not on the text.',
+    '',
+    'Wrong evidence is no problem in this sense but a result: it lists findings ([checks.md](checks.md)), and the service answers',
+    '`evidence-rejected`.',
+    ...Object.entries(problemTypes).flatMap(([code, { status, title, next }]) => [
+      '',
+      `## ${code}`,
+      '',
+      `${title}. HTTP ${status}.`,
+      '',
+      `What to do: ${next}`,
+    ]),
+  ].join('\n')}\n`
+}

@@ -1,0 +1,175 @@
+/**
+ * The agent's half of an attestation: keys that are born here and never leave, claims bound into hardware evidence, a signed
+ * request, and the token opened with the key that only this enclave has. What the verifier's half is: src/service/attest.ts.
+ */
+import { createHash } from 'node:crypto'
+import { CompactSign, type CryptoKey, compactDecrypt, exportJWK, generateKeyPair } from 'jose'
+import { z } from 'zod'
+import { toBase64Url } from '../src/bytes/encoding.ts'
+import { PROOF_TYPE, type ProofPayload } from '../src/rats/attestation-proof.ts'
+import type { EndorsementParts } from '../src/rats/endorsements.ts'
+import type { Evidence } from '../src/rats/evidence.ts'
+import { type PublicKey, thumbprintOf } from '../src/rats/public-key.ts'
+import { type RuntimeClaims, reportDataOf } from '../src/rats/runtime-claims.ts'
+
+export interface AgentKeys {
+  /** Signs requests and proofs of possession. */
+  readonly sig: AgentKey
+  /** Receives tokens. */
+  readonly enc: AgentKey
+}
+
+export interface AgentKey {
+  readonly privateKey: CryptoKey
+  readonly publicKey: PublicKey
+  readonly thumbprint: string
+}
+
+export interface Attester {
+  readonly attest: (reportData: Uint8Array) => Evidence
+  /** Certificates and lists that the platform hands out with its evidence. */
+  readonly endorsements: Pick<EndorsementParts, 'certificates' | 'crls'>
+}
+
+export interface AgentIdentity {
+  readonly tenant: string
+  readonly environment: string
+  readonly agent: string
+  /** Pinned: part of what is measured. Evidence for this issuer is refused by every other. */
+  readonly verifier: string
+}
+
+export interface AttestationAnswer {
+  readonly status: number
+  /** The answer's JSON: the attestation, or the problem document of a refusal. */
+  readonly document: Readonly<Record<string, unknown>>
+  /** Opened; undefined when there is none. */
+  readonly token: string | undefined
+}
+
+export interface SignedAttestation {
+  readonly body: string
+  /** The Attestation-Proof header. */
+  readonly proof: string
+}
+
+/** The whole exchange: challenge, evidence, token. Rejects when the service does not answer in JSON. */
+export async function attestOverHttp(
+  identity: AgentIdentity,
+  made: { readonly service: string; readonly keys: AgentKeys; readonly attester: Attester },
+): Promise<AttestationAnswer> {
+  const { service, keys } = made
+  const asked = await post(`${service}/v1/challenges`, JSON.stringify({ tenant: identity.tenant }))
+  const challenge = challengeSchema.safeParse(asked.document)
+  if (!challenge.success) return { ...asked, token: undefined }
+  const signed = await signedAttestation(claimsFor(identity, keys, challenge.data.nonce), made)
+  const answer = await post(attestationAddress(service), signed.body, signed.proof)
+  const issued = issuedSchema.safeParse(answer.document)
+  return { ...answer, token: issued.success ? await openToken(issued.data, keys) : undefined }
+}
+
+export async function bornKeys(): Promise<AgentKeys> {
+  const [sig, enc] = await Promise.all([bornKey('ES256'), bornKey('ECDH-ES')])
+  return { sig, enc }
+}
+
+/** Where the service takes attestations. */
+export function attestationAddress(service: string): string {
+  return `${service}/v1/attestations`
+}
+
+export function claimsFor(identity: AgentIdentity, keys: AgentKeys, nonce: string): RuntimeClaims {
+  return {
+    nonce,
+    verifier: identity.verifier,
+    sig_jkt: keys.sig.thumbprint,
+    enc_jkt: keys.enc.thumbprint,
+    tenant: identity.tenant,
+    agent: identity.agent,
+    environment: identity.environment,
+    session: '',
+    seq: '0',
+    transcript: '',
+  }
+}
+
+/** `service`: address of the service, without a slash at the end. */
+export async function signedAttestation(
+  claims: RuntimeClaims,
+  {
+    service,
+    keys,
+    attester,
+  }: { readonly service: string; readonly keys: AgentKeys; readonly attester: Attester },
+): Promise<SignedAttestation> {
+  const { quote, auxblob, eventLog } = attester.attest(reportDataOf(claims))
+  const { certificates, crls } = attester.endorsements
+  const body = JSON.stringify({
+    evidence: {
+      quote: toBase64Url(quote),
+      ...(auxblob && { auxblob: toBase64Url(auxblob) }),
+      ...(eventLog && { eventLog: toBase64Url(eventLog) }),
+    },
+    endorsements: { certificates: certificates.map(toBase64Url), crls: crls.map(toBase64Url) },
+    runtimeClaims: claims,
+    jwk: keys.sig.publicKey,
+    enc_jwk: keys.enc.publicKey,
+  })
+  return { body, proof: await signProof(body, { claims, service, key: keys.sig }) }
+}
+
+export async function signProof(
+  body: string,
+  {
+    claims,
+    service,
+    key,
+  }: { readonly claims: RuntimeClaims; readonly service: string; readonly key: AgentKey },
+): Promise<string> {
+  const payload: ProofPayload = {
+    nonce: claims.nonce,
+    bodySha256: createHash('sha256').update(body).digest('base64url'),
+    htu: attestationAddress(service),
+  }
+  return await new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: 'ES256', typ: PROOF_TYPE })
+    .sign(key.privateKey)
+}
+
+/** The token inside, or the token itself where it was not encrypted. Throws when it was encrypted to another key. */
+export async function openToken(
+  answer: { readonly token: string; readonly tokenForm: string },
+  keys: AgentKeys,
+): Promise<string> {
+  if (answer.tokenForm === 'jwt') return answer.token
+  const { plaintext } = await compactDecrypt(answer.token, keys.enc.privateKey, {
+    keyManagementAlgorithms: ['ECDH-ES'],
+    contentEncryptionAlgorithms: ['A256GCM'],
+  })
+  return new TextDecoder().decode(plaintext)
+}
+
+const documentSchema = z.record(z.string(), z.unknown())
+const challengeSchema = z.object({ nonce: z.string() })
+const issuedSchema = z.object({ token: z.string(), tokenForm: z.string() })
+
+async function post(address: string, body: string, proof?: string) {
+  const response = await fetch(address, {
+    method: 'POST',
+    body,
+    redirect: 'error',
+    headers: {
+      'content-type': 'application/json',
+      ...(proof !== undefined && { 'attestation-proof': proof }),
+    },
+  })
+  return { status: response.status, document: documentSchema.parse(await response.json()) }
+}
+
+async function bornKey(algorithm: 'ES256' | 'ECDH-ES'): Promise<AgentKey> {
+  const pair = await generateKeyPair(algorithm, { crv: 'P-256', extractable: false })
+  const { x, y } = await exportJWK(pair.publicKey)
+  if (x === undefined || y === undefined) throw new TypeError('a P-256 key has two coordinates')
+  const publicKey: PublicKey = { kty: 'EC', crv: 'P-256', x, y }
+  return { privateKey: pair.privateKey, publicKey, thumbprint: thumbprintOf(publicKey) }
+}

@@ -1,0 +1,39 @@
+/** Where `vouchsafe dev` keeps what it makes: below the working folder, or in a folder of its own when that will not do. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Problem } from '../problems.ts'
+import type { Store } from '../service/ports.ts'
+import { openPgliteStore } from './pglite-store.ts'
+
+export interface DevDirectory {
+  readonly directory: string
+  readonly store: Store
+  readonly keyEncryptionKey: Uint8Array
+}
+
+/** A second `dev`, or a folder that cannot be written to, gets a temporary one; `say` tells so. */
+export async function openDevDirectory(say: (sentence: string) => void): Promise<DevDirectory> {
+  const directory = resolve('.vouchsafe/dev')
+  try {
+    return await open(directory)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const instead = mkdtempSync(join(tmpdir(), 'vouchsafe-dev-'))
+    say(`${error.detail}\nUsing ${instead} instead.`)
+    return await open(instead)
+  }
+}
+
+async function open(directory: string): Promise<DevDirectory> {
+  const store = await openPgliteStore(directory)
+  return { directory, store, keyEncryptionKey: keyIn(directory) }
+}
+
+/** Kept beside the database whose keys it opens: for development only. */
+function keyIn(directory: string): Uint8Array {
+  const file = join(directory, 'key-encryption-key')
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600 })
+  return new Uint8Array(readFileSync(file))
+}

@@ -1,0 +1,136 @@
+/** `vouchsafe checks`: every check that this build makes, printed from the check values themselves, as docs/checks.md is. */
+import type { AnyTee } from '../rats/tee.ts'
+import { teeByName, tees } from '../tee/registry.ts'
+import { answering, type Output, YES } from './answering.ts'
+import { Mistake, parseArguments } from './arguments.ts'
+
+const options = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+const help = `vouchsafe checks [TEE]: list every check, with the claim it informs, its source and whether it may be waived
+
+  TEE                    ${tees.map(({ name }) => name).join(', ')} (default: all)
+  --json                 print [{tee, checks: [{id, phase, informs, waivable, cites}], profiles}]
+
+Examples:
+  vouchsafe checks
+  vouchsafe checks ${tees[0]?.name} --json
+`
+
+/** `args` is what follows `checks`. Resolves to the exit code; never rejects. */
+export async function checksCommand(args: readonly string[], output: Output): Promise<number> {
+  return await answering('checks', args, output, async () => {
+    const { values, positionals } = parseArguments('checks', args, options)
+    if (values.help) {
+      output.out(help)
+      return YES
+    }
+    const chosen = positionals.length === 0 ? tees : positionals.map(known)
+    output.out(values.json ? `${JSON.stringify(chosen.map(checksOf))}\n` : checksMarkdown(chosen))
+    return YES
+  })
+}
+
+function known(name: string): AnyTee {
+  const tee = teeByName(name)
+  if (!tee)
+    throw new Mistake(
+      `${name} is not a TEE that this build verifies.`,
+      `Choose among ${tees.map((each) => each.name).join(', ')}, or name none for all.`,
+    )
+  return tee
+}
+
+interface CheckRow {
+  readonly id: string
+  readonly phase: 'structure' | 'authenticate' | 'appraise'
+  readonly informs: string
+  readonly waivable: string | null
+  readonly cites: string
+}
+
+function checksOf(tee: AnyTee) {
+  const phases = ['structure', 'authenticate', 'appraise'] as const
+  const checks = phases.flatMap((phase) =>
+    tee[phase].map(
+      (check): CheckRow => ({
+        id: check.id,
+        phase,
+        informs: check.informs,
+        waivable: ('waivable' in check && check.waivable) || null,
+        cites: check.cites,
+      }),
+    ),
+  )
+  const profiles = Object.fromEntries(
+    Object.entries(tee.profiles).map(([name, waivers]) => [name, Object.fromEntries(waivers)]),
+  )
+  return { tee: tee.name, checks, profiles }
+}
+
+const phaseTitles: Readonly<Record<CheckRow['phase'], string>> = {
+  structure: 'Structure: is it evidence of this form at all?',
+  authenticate: 'Authenticity: judged in this order, up to the first failure',
+  appraise: 'Appraisal: all are judged',
+}
+
+/** The whole of docs/checks.md. */
+export function checksMarkdown(of: readonly AnyTee[]): string {
+  return `${[
+    '# Checks',
+    '',
+    'Printed from the check values by `npm run docs`; `vouchsafe checks` prints the same. Ids are stable for ever: policies,',
+    'dashboards and auditors quote them. Every verification lists every id of its TEE, in this order, as `pass`, `fail`,',
+    '`not-reached`, `not-applicable` or `waived`. A check without a waiver group can never be waived; `--waive GROUP=REASON`',
+    'covers all checks of a group, and whatever is waived caps the result at a warning.',
+    ...of.flatMap(teeMarkdown),
+  ].join('\n')}\n`
+}
+
+function teeMarkdown(tee: AnyTee): readonly string[] {
+  const { checks, profiles } = checksOf(tee)
+  const sections = (['structure', 'authenticate', 'appraise'] as const).flatMap((phase) => [
+    '',
+    `### ${phaseTitles[phase]}`,
+    '',
+    '| Id | Informs | Waiver group | Source |',
+    '|---|---|---|---|',
+    ...checks
+      .filter((check) => check.phase === phase)
+      .map(
+        ({ id, informs, waivable, cites }) =>
+          `| \`${id}\` | ${informs} | ${waivable ?? ''} | ${cell(cites)} |`,
+      ),
+  ])
+  return [
+    '',
+    `## ${tee.name}`,
+    ...sections,
+    '',
+    '### Fields that `--expect` compares',
+    '',
+    '| Field | Bytes |',
+    '|---|---|',
+    ...Object.entries(tee.expectations).map(([name, { size }]) => `| \`${name}\` | ${size} |`),
+    '',
+    '### Profiles',
+    '',
+    '| Profile | Waives | Because |',
+    '|---|---|---|',
+    ...Object.entries(profiles).flatMap(([name, waivers]) =>
+      profileRows(name, Object.entries(waivers)),
+    ),
+  ]
+}
+
+function profileRows(name: string, waivers: readonly (readonly [string, string])[]) {
+  return waivers.length === 0
+    ? [`| \`${name}\` | nothing | |`]
+    : waivers.map(([check, reason]) => `| \`${name}\` | \`${check}\` | ${cell(reason)} |`)
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}

@@ -1,0 +1,150 @@
+/** What `vouchsafe dev` prints: two verdicts, the refusal explained, and what to try next. */
+import { z } from 'zod'
+import type { Demonstrated, DevService } from './dev.ts'
+import { type Paint, printable, shortened } from './text.ts'
+
+const WIDTH = 10
+
+export function demonstrationText(
+  service: DevService,
+  shown: readonly Demonstrated[],
+  paint: Paint,
+): string {
+  return [
+    '',
+    paint('bad', 'SIMULATED EVIDENCE - never for production'),
+    `Vouchsafe on ${service.url}, below ${service.directory}`,
+    `Policy repository ${service.policy.repository} at commit ${service.policy.commit.slice(0, 12)}`,
+    '',
+    ...shown.flatMap((each, index) => [
+      `${index + 1}. ${each.agent.name}: ${each.agent.title}`,
+      ...(each.answer.token === undefined
+        ? refusalLines(service, each, paint)
+        : tokenLines(each.answer.document, each.answer.token, paint)),
+      ...(each.asExpected ? [] : [paint('bad', '   THIS IS NOT WHAT SHOULD HAVE HAPPENED')]),
+      '',
+    ]),
+  ].join('\n')
+}
+
+/** `service` answers from now on. */
+export function readyText({ url, issuer }: DevService): string {
+  return `${[
+    row('issuer', issuer),
+    row('keys', `${issuer}/.well-known/jwks.json`),
+    row('discovery', `${issuer}/.well-known/openid-configuration`),
+    row('API', `${url}/openapi.json`),
+    row('try', `curl -s ${url}/v1/challenges -H 'content-type: application/json' -d '{}'`),
+    row('', `curl -s ${url}/readyz`),
+    '',
+    'Serving until Ctrl-C.',
+  ].join('\n')}\n`
+}
+
+const issuedSchema = z.object({
+  subject: z.string(),
+  audience: z.string(),
+  expiresAt: z.string(),
+  status: z.string(),
+  trustVector: z.record(z.string(), z.number()),
+  release: z.object({ version: z.string(), generation: z.number(), referenceValue: z.string() }),
+})
+
+function tokenLines(document: unknown, token: string, paint: Paint): readonly string[] {
+  const parsed = issuedSchema.safeParse(document)
+  if (!parsed.success) return [row('answer', JSON.stringify(document))]
+  const { subject, audience, expiresAt, status, trustVector, release } = parsed.data
+  return [
+    row('verdict', paint('good', 'TOKEN ISSUED')),
+    row('token', `${token.slice(0, 40)}... (${token.length} characters, opened with its own key)`),
+    row('for', `${audience}, until ${expiresAt}`),
+    row('subject', subject),
+    row(
+      'release',
+      `version ${release.version}, generation ${release.generation}, reference value ${release.referenceValue}`,
+    ),
+    row(
+      'trust',
+      `${status}: ${Object.entries(trustVector)
+        .map(([claim, tier]) => `${claim} ${tier}`)
+        .join(', ')}`,
+    ),
+    row('', paint('faint', 'hardware 97 because a simulator is never taken for hardware')),
+  ]
+}
+
+const refusalSchema = z.object({
+  code: z.string(),
+  detail: z.string(),
+  next: z.string(),
+  advice: z.string().optional(),
+  requestId: z.string(),
+  stage: z.string().optional(),
+  failing: z.array(z.string()).default([]),
+  policy: z.object({ commit: z.string(), file: z.string(), line: z.number() }).optional(),
+  nearest: z.object({ referenceValue: z.string(), failing: z.array(z.string()) }).nullish(),
+  findings: z
+    .array(
+      z.object({
+        id: z.string(),
+        outcome: z.string(),
+        observed: z.unknown(),
+        expected: z.unknown(),
+        cites: z.string(),
+      }),
+    )
+    .default([]),
+})
+type RefusalDocument = z.infer<typeof refusalSchema>
+
+function refusalLines(
+  service: DevService,
+  { answer }: Demonstrated,
+  paint: Paint,
+): readonly string[] {
+  const parsed = refusalSchema.safeParse(answer.document)
+  if (!parsed.success) return [row('answer', `${answer.status} ${JSON.stringify(answer.document)}`)]
+  const { code, stage, failing, findings, policy, nearest, detail, requestId } = parsed.data
+  const next = parsed.data.advice ?? parsed.data.next
+  const failures = findings.filter(({ id }) => failing.includes(id))
+  return [
+    row('verdict', paint('bad', `REFUSED ${answer.status} ${code}${stage ? ` at ${stage}` : ''}`)),
+    ...(failures.length === 0
+      ? [row('because', printable(detail))]
+      : failures.flatMap((finding) => findingLines(finding))),
+    ...(policy
+      ? [
+          row(
+            'policy',
+            `${service.policy.repository}/${policy.file}:${policy.line} at ${policy.commit.slice(0, 12)}`,
+          ),
+        ]
+      : []),
+    ...(nearest
+      ? [
+          row(
+            'nearest',
+            `reference value ${nearest.referenceValue}, but for ${nearest.failing.join(', ') || 'nothing that it compares'}`,
+          ),
+        ]
+      : []),
+    row('next', next),
+    row('request', requestId),
+  ]
+}
+
+function findingLines(finding: RefusalDocument['findings'][number]): readonly string[] {
+  return [
+    row('check', `${finding.id} (${finding.cites})`),
+    row('observed', datumText(finding.observed)),
+    row('expected', datumText(finding.expected)),
+  ]
+}
+
+function datumText(datum: unknown): string {
+  return printable(shortened(typeof datum === 'string' ? datum : (JSON.stringify(datum) ?? '')))
+}
+
+function row(name: string, text: string): string {
+  return `   ${name.padEnd(WIDTH)} ${text}`
+}

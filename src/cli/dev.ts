@@ -1,0 +1,138 @@
+/**
+ * `vouchsafe dev`, which is what `npm start` runs: a whole service with a policy repository and simulated hardware, one
+ * agent that gets a token, the same agent tampered with and refused, both over HTTP; then it serves on.
+ */
+import { problemTypes } from '../problems.ts'
+import { answering, type Output, REFUSED, YES } from './answering.ts'
+import { parseArguments } from './arguments.ts'
+import { demonstrationText, readyText } from './dev-report.ts'
+import { coloured, plain } from './text.ts'
+
+export interface DevDeps extends Output {
+  readonly colour: boolean
+  /** `say` tells what takes its time. */
+  readonly start: (say: (sentence: string) => void) => Promise<DevService>
+  /** Resolves to the name of the signal that asks the program to end. */
+  readonly stopped: () => Promise<string>
+}
+
+export interface DevService {
+  readonly url: string
+  /** Issuer of tokens for simulated evidence. */
+  readonly issuer: string
+  readonly directory: string
+  readonly policy: { readonly repository: string; readonly commit: string }
+  readonly agents: readonly DevAgent[]
+  readonly close: () => Promise<void>
+}
+
+interface DevAgent {
+  readonly name: string
+  readonly title: string
+  readonly isApproved: boolean
+  readonly folder: string
+  readonly attest: () => Promise<DevAnswer>
+}
+
+interface DevAnswer {
+  readonly status: number
+  readonly document: Readonly<Record<string, unknown>>
+  /** The JWT, opened by the agent. */
+  readonly token: string | undefined
+}
+
+export interface Demonstrated {
+  readonly agent: DevAgent
+  readonly answer: DevAnswer
+  /** The approved one got a token, or the other was refused for its evidence. */
+  readonly asExpected: boolean
+}
+
+const options = {
+  once: { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+const help = `vouchsafe dev: try it without hardware, accounts or network
+
+  --once                 show both agents and exit: 0 when one got a token and the other was refused, else 2
+  --json                 print the demonstration as one object
+  --help
+
+Makes a simulated machine, a policy repository and a database below .vouchsafe/dev, serves on a loopback port, and lets one
+approved and one tampered agent attest. Everything but the root of trust is what production runs. Ctrl-C stops it.
+`
+
+/** `args` is what follows `dev`. Resolves to the exit code; never rejects. */
+export async function devCommand(args: readonly string[], deps: DevDeps): Promise<number> {
+  return await answering('dev', args, deps, async () => {
+    const { values } = parseArguments('dev', args, options)
+    if (values.help) {
+      deps.out(help)
+      return YES
+    }
+    const { once = false, json = false } = values
+    const service = await deps.start((sentence) => deps.err(`${sentence}\n`))
+    try {
+      const shown = await demonstrate(service)
+      deps.out(
+        json
+          ? `${JSON.stringify(demonstrationJson(service, shown))}\n`
+          : textOf(service, shown, deps),
+      )
+      const code = shown.every(({ asExpected }) => asExpected) ? YES : REFUSED
+      if (once) return code
+      if (!json) deps.out(readyText(service))
+      deps.err(`${await deps.stopped()}: stopping\n`)
+      return code
+    } finally {
+      await service.close()
+    }
+  })
+}
+
+async function demonstrate({ agents }: DevService): Promise<readonly Demonstrated[]> {
+  const shown: Demonstrated[] = []
+  for (const agent of agents) {
+    const answer = await agent.attest()
+    shown.push({ agent, answer, asExpected: isExpected(agent, answer) })
+  }
+  return shown
+}
+
+function isExpected({ isApproved }: DevAgent, { status, document, token }: DevAnswer): boolean {
+  return isApproved
+    ? status === 200 && token !== undefined
+    : status === problemTypes['evidence-rejected'].status &&
+        document.code === 'evidence-rejected' &&
+        token === undefined
+}
+
+function textOf(
+  service: DevService,
+  shown: readonly Demonstrated[],
+  { colour }: { readonly colour: boolean },
+): string {
+  return demonstrationText(service, shown, colour ? coloured : plain)
+}
+
+function demonstrationJson(
+  { url, issuer, directory, policy }: DevService,
+  shown: readonly Demonstrated[],
+) {
+  return {
+    simulated: true,
+    url,
+    issuer,
+    directory,
+    policy,
+    agents: shown.map(({ agent, answer, asExpected }) => ({
+      name: agent.name,
+      title: agent.title,
+      folder: agent.folder,
+      asExpected,
+      ...answer,
+    })),
+  }
+}

@@ -1,0 +1,70 @@
+/** `vouchsafe serve`: the service, until it is told to stop. Its log is JSON lines on stdout. */
+import {
+  CONFIG_FILE,
+  type Config,
+  type ConfigReading,
+  KEY_ENCRYPTION_KEY,
+  type Secrets,
+  settings,
+} from '../config.ts'
+import { answering, type Output, YES } from './answering.ts'
+import { parseArguments } from './arguments.ts'
+import { reportMistakes } from './configuration-report.ts'
+
+export interface ServeDeps extends Output {
+  readonly readConfig: () => ConfigReading
+  readonly start: (config: Config, secrets: Secrets) => Promise<ServedService>
+  /** Resolves to the name of the signal that asks the program to end. */
+  readonly stopped: () => Promise<string>
+}
+
+interface ServedService {
+  /** Where it listens, which is not where it is reached behind a proxy. */
+  readonly address: string
+  readonly close: () => Promise<void>
+}
+
+const options = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+const help = `vouchsafe serve: verify evidence and issue tokens over HTTP, until SIGTERM or SIGINT
+
+Settings come from the environment, or from a JSON file that ${CONFIG_FILE} names; a variable wins over the file.
+
+${settings
+  .map(({ variable, path, says }) => `  ${variable.padEnd(34)} ${says} (file: ${path.join('.')})`)
+  .join('\n')}
+  ${KEY_ENCRYPTION_KEY.padEnd(34)} the key-encryption key itself: 32 bytes in hex or base64
+  ${''.padEnd(34)} more tenants: {"tenants": [{"name", "policy", "simulatedRoots"}]} (file only)
+
+  --json                 mistakes in the settings as one object
+
+Exits 0 when it was told to stop, or 1 when it could not start.
+
+Example:
+  openssl rand -hex 32 > kek && chmod 600 kek
+  VOUCHSAFE_PUBLIC_URL=https://attest.example.com VOUCHSAFE_POLICY=/srv/policy \\
+    VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=kek vouchsafe serve
+`
+
+/** `args` is what follows `serve`. Resolves to the exit code; never rejects. */
+export async function serveCommand(args: readonly string[], deps: ServeDeps): Promise<number> {
+  return await answering('serve', args, deps, async () => {
+    const { values } = parseArguments('serve', args, options)
+    if (values.help) {
+      deps.out(help)
+      return YES
+    }
+    const reading = deps.readConfig()
+    if ('mistakes' in reading)
+      return reportMistakes('serve', reading.mistakes, { ...deps, json: values.json ?? false })
+    const service = await deps.start(reading.config, reading.secrets)
+    deps.err(`vouchsafe serve: ${reading.config.publicUrl} answers on ${service.address}\n`)
+    const signal = await deps.stopped()
+    deps.err(`vouchsafe serve: ${signal}: finishing what runs\n`)
+    await service.close()
+    return YES
+  })
+}

@@ -1,0 +1,44 @@
+/** A Problem as a caller sees it: RFC 9457, with a stable code, what to do next, and the id under which the log has more. */
+import { Problem, type ProblemCode, problemTypes } from '../problems.ts'
+
+interface ProblemDocument {
+  readonly type: string
+  readonly code: ProblemCode
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly next: string
+  readonly requestId: string
+  readonly [member: string]: unknown
+}
+
+/** Our own faults say nothing about themselves: their text was written for the operator. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem && problemTypes[error.code].status !== 500) return error
+  return new Problem('internal-error', 'the cause is in the log of the service', { cause: error })
+}
+
+export function problemDocument(
+  { code, detail, members }: Problem,
+  requestId: string,
+): ProblemDocument {
+  const { status, title, next } = problemTypes[code]
+  return {
+    ...members,
+    type: `https://vouchsafe.dev/problems#${code}`,
+    code,
+    title,
+    status,
+    detail,
+    next,
+    requestId,
+  }
+}
+
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const document = problemDocument(problem, requestId)
+  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  if (problem.retryAfterSeconds !== undefined)
+    headers.set('retry-after', `${Math.ceil(problem.retryAfterSeconds)}`)
+  return new Response(JSON.stringify(document), { status: document.status, headers })
+}

@@ -1,0 +1,156 @@
+/** The answers as they stand on the wire, and how they are made from what the use cases return. */
+import { z } from 'zod'
+import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
+import type { Issued } from '../service/attest.ts'
+import type { IssuedChallenge } from '../service/issue-challenge.ts'
+import type { Refusal } from '../service/refusal.ts'
+
+const instant = z.iso.datetime()
+const vector = z.record(z.string(), z.int())
+const status = z.enum(['affirming', 'warning', 'contraindicated', 'none'])
+const assurance = z.enum(['hardware', 'simulated'])
+
+export const challengeResponse = z.strictObject({ nonce: z.string(), expiresAt: instant })
+
+export const attestationResponse = z.strictObject({
+  id: z.string().meta({ description: 'Of the appraisal, and the jti of the token.' }),
+  token: z.string(),
+  tokenForm: z.enum(['jwt', 'jwe']).meta({
+    description: 'jwe: the token is encrypted to enc_jwk (ECDH-ES, A256GCM); inside is a JWT.',
+  }),
+  issuer: z.string(),
+  subject: z.string(),
+  audience: z.string(),
+  expiresAt: instant,
+  tee: z.string(),
+  assurance,
+  status,
+  trustVector: vector,
+  release: z.strictObject({
+    environment: z.string(),
+    agent: z.string(),
+    version: z.string(),
+    generation: z.int(),
+    manifest: z.string(),
+    referenceValue: z.string(),
+  }),
+  policy: z.strictObject({ commit: z.string(), digest: z.string() }),
+})
+
+const finding = z.strictObject({
+  id: z.string(),
+  outcome: z.enum(['pass', 'fail', 'not-reached', 'not-applicable', 'waived']),
+  detail: z.string().nullable(),
+  observed: z.unknown(),
+  expected: z.unknown(),
+  cites: z.string(),
+  informs: z.string(),
+})
+
+export const appraisalResponse = z.strictObject({
+  tee: z.string(),
+  at: instant,
+  assurance: assurance.nullable(),
+  status,
+  trustVector: vector,
+  findings: z.array(finding),
+  claims: z.record(z.string(), z.unknown()),
+  missing: z.array(z.string()).meta({
+    description: 'Vendor documents that were needed and could not be had.',
+  }),
+})
+
+export const readinessResponse = z.strictObject({
+  ready: z.boolean(),
+  checks: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+})
+
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    code: z.string().meta({ description: 'Stable: branch on this.' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    next: z.string().meta({ description: 'What to do about it.' }),
+    requestId: z.string(),
+  })
+  .meta({ description: 'RFC 9457.' })
+
+export function challengeJson({ nonce, expiresAt }: IssuedChallenge) {
+  return { nonce, expiresAt: expiresAt.toISOString() } satisfies z.input<typeof challengeResponse>
+}
+
+export function attestationJson(id: string, issued: Issued) {
+  const { matter, decision, grant } = issued
+  const { release, policy, tee } = matter
+  return {
+    id,
+    token: issued.token,
+    tokenForm: issued.form,
+    issuer: grant.issuer.url,
+    subject: issued.subject,
+    audience: grant.rule.audience,
+    expiresAt: issued.expiresAt.toISOString(),
+    tee: tee.name,
+    assurance: grant.assurance,
+    status: decision.status,
+    trustVector: { ...decision.trustVector },
+    release: {
+      environment: release.environment,
+      agent: release.agent,
+      version: release.version,
+      generation: release.generation,
+      manifest: release.manifest.file,
+      referenceValue: grant.referenceValue.id,
+    },
+    policy: { commit: policy.commit, digest: policy.digest },
+  } satisfies z.input<typeof attestationResponse>
+}
+
+export function appraisalJson({ at, appraisal, missing }: AppraisedEvidence) {
+  const { tee, assurance, status, trustVector, findings, claims } = appraisal
+  return {
+    tee,
+    at: at.toISOString(),
+    assurance: assurance ?? null,
+    status,
+    trustVector: { ...trustVector },
+    findings: findings.map(findingJson),
+    claims: { ...claims },
+    missing: [...missing],
+  } satisfies z.input<typeof appraisalResponse>
+}
+
+/**
+ * Members of the problem document for refused evidence. Findings quote digests and lines of the policy, so a caller nobody
+ * knows gets the stage and the failing ids, unless the configuration explains refusals to everybody.
+ */
+export function refusalMembers(
+  id: string,
+  { stage, failing, explanation }: Refusal,
+  { explained }: { readonly explained: boolean },
+): Readonly<Record<string, unknown>> {
+  const { findings, advice, policy, nearest } = explanation
+  return {
+    appraisal: id,
+    stage,
+    failing,
+    ...(explained && { advice, policy, nearest, findings: findings.map(findingJson) }),
+  }
+}
+
+type FindingJson = z.input<typeof finding>
+
+function findingJson(found: Refusal['explanation']['findings'][number]): FindingJson {
+  const { id, outcome, detail, observed, expected, cites, informs } = found
+  return {
+    id,
+    outcome,
+    detail: detail ?? null,
+    observed: observed ?? null,
+    expected: expected ?? null,
+    cites,
+    informs,
+  }
+}

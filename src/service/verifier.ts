@@ -1,0 +1,66 @@
+/** What every use case works with: the tenants, and what the service as a whole owns. Made once, by src/main.ts. */
+import type { AnchorSet } from '../pki/anchor.ts'
+import { Problem } from '../problems.ts'
+import type { ProofCache } from '../rats/proof-cache.ts'
+import type { Assurance } from '../rats/trust-vector.ts'
+import type { Issuer } from '../token/issuer.ts'
+import type { ChallengeKey } from './challenge.ts'
+import type { CollectEndorsements } from './collect-endorsements.ts'
+import type { Clock, Journal, PolicySource, Random, Store } from './ports.ts'
+
+export interface Verifier {
+  readonly tenants: ReadonlyMap<string, Tenant>
+  /** Where the service is reached: no slash at the end. */
+  readonly publicUrl: string
+  /** Name and version of this program, for `ear_verifier_id`. */
+  readonly build: string
+  /** Newest first. */
+  readonly challengeKeys: readonly [ChallengeKey, ...ChallengeKey[]]
+  readonly proofs: ProofCache
+  readonly store: Store
+  readonly journal: Journal
+  readonly random: Random
+  readonly clock: Clock
+}
+
+export interface Tenant {
+  readonly name: string
+  /** Vendor roots; simulated ones only where the configuration accepts simulated evidence. */
+  readonly anchors: AnchorSet
+  /** What the vendors say about evidence, beyond what came with it. */
+  readonly collect: CollectEndorsements
+  readonly policy: PolicySource
+  readonly issuers: { readonly hardware: Issuer; readonly simulated: Issuer | undefined }
+}
+
+/** One request, as far as every use case cares. */
+export interface Call {
+  /** The clock, read once. */
+  readonly at: Date
+  readonly requestId: string
+}
+
+/** Throws Problem('request-malformed'). `field` is where the request names the tenant. */
+export function tenantNamed({ tenants }: Verifier, name: string, field: string): Tenant {
+  const tenant = tenants.get(name)
+  if (!tenant) throw new Problem('request-malformed', `${field}: there is no such tenant`)
+  return tenant
+}
+
+/** The issuer that answers evidence of this assurance; undefined where the tenant has none, which refuses. */
+export function issuerOf({ issuers }: Tenant, assurance: Assurance): Issuer | undefined {
+  switch (assurance) {
+    case 'hardware':
+      return issuers.hardware
+    case 'simulated':
+      return issuers.simulated
+  }
+}
+
+/** RFC 9562 section 5.4, version 4, from the service's own source of chance. */
+export function uuid(random: Random): string {
+  const bytes = Buffer.from(random.bytes(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
