@@ -74,7 +74,7 @@ export async function bornKeys(): Promise<AgentKeys> {
 }
 
 /** Where the service takes attestations. */
-export function attestationAddress(service: string): string {
+function attestationAddress(service: string): string {
   return `${service}/v1/attestations`
 }
 

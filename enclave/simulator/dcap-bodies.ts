@@ -101,6 +101,7 @@ export function usualSgxBody(): SgxBody {
   return {
     cpuSvn: new Uint8Array(usualSvns.sgx),
     miscSelect: new Uint8Array(4),
+    cetAttributes: 0,
     isvExtProdId: new Uint8Array(16),
     attributes: USUAL_SGX_ATTRIBUTES,
     mrEnclave: new Uint8Array(32),

@@ -1,6 +1,6 @@
 /**
- * The tables, for PGlite and PostgreSQL alike. After a change: `npx drizzle-kit generate --dialect postgresql --schema
- * src/adapters/schema.ts --out src/adapters/migrations`; the files there are applied at start, in order, each once.
+ * The tables, for PGlite and PostgreSQL alike. `npx drizzle-kit generate` writes what a change here means into migrations/,
+ * whose files are applied at start, in order, each once.
  */
 import {
   customType,

@@ -1,5 +1,5 @@
 /** The store on SQL: every aggregate changes in one transaction or one statement, never by reading first and writing then. */
-import { desc, eq, lt, sql } from 'drizzle-orm'
+import { DrizzleQueryError, desc, eq, lt, sql } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { Problem } from '../problems.ts'
 import type { AppraisalRecord, KeyPurpose, SealedKey, Store } from '../service/ports.ts'
@@ -97,11 +97,13 @@ function recordOf(row: typeof appraisals.$inferSelect): AppraisalRecord {
   }
 }
 
-/** The driver's error stays the cause, for the log; its text may quote parameters and is never shown. */
+/** The database's own error stays the cause, for the log; nothing of it is shown. */
 async function answered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask()
-  } catch (cause) {
+  } catch (error) {
+    // Drizzle's wrapper quotes every parameter in its message: evidence, challenges, sealed keys.
+    const cause = error instanceof DrizzleQueryError ? error.cause : error
     throw new Problem('storage-unavailable', 'the database did not do as asked', {
       cause,
       retryAfterSeconds: 5,

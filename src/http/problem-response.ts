@@ -18,10 +18,7 @@ export function problemOf(error: unknown): Problem {
   return new Problem('internal-error', 'the cause is in the log of the service', { cause: error })
 }
 
-export function problemDocument(
-  { code, detail, members }: Problem,
-  requestId: string,
-): ProblemDocument {
+function problemDocument({ code, detail, members }: Problem, requestId: string): ProblemDocument {
   const { status, title, next } = problemTypes[code]
   return {
     ...members,
@@ -40,5 +37,7 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json' })
   if (problem.retryAfterSeconds !== undefined)
     headers.set('retry-after', `${Math.ceil(problem.retryAfterSeconds)}`)
+  // What was not read of a body that is too large stays on the connection, which nobody should use again.
+  if (problem.code === 'body-too-large') headers.set('connection', 'close')
   return new Response(JSON.stringify(document), { status: document.status, headers })
 }

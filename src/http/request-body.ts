@@ -4,8 +4,8 @@ import type { z } from 'zod'
 import { Problem } from '../problems.ts'
 import { parseStrictJson } from './strict-json.ts'
 
-/** A TDX quote with its collateral has about 60 KiB in base64, an event log as much again. */
-export const LARGEST_BODY = 256 * 1024
+/** A TDX quote with its collateral has about 60 KiB; the event log area of a recorded machine 256 KiB, a third more in base64. */
+const LARGEST_BODY = 512 * 1024
 const MOST_ISSUES_TOLD = 5
 
 export interface ReadBody<T> {

@@ -8,7 +8,7 @@ import { fromBase64, fromHex } from '../bytes/encoding.ts'
 /** Longest accepted base64 text per field; the body as a whole is limited besides. */
 const QUOTE = 64 * 1024
 const AUXBLOB = 96 * 1024
-const EVENT_LOG = 192 * 1024
+const EVENT_LOG = 384 * 1024
 
 const base64 = (most: number, description: string) =>
   z
@@ -48,16 +48,21 @@ const evidence = z.strictObject({
   eventLog: base64(EVENT_LOG, 'CC event log (CCEL).').exactOptional(),
 })
 
-const COLLATERAL = 192 * 1024
+/**
+ * Reading a revocation list costs about 4 ms for each KiB, and anybody may send one: vendors' own are below 4 KiB, and the
+ * largest recorded collateral has 21 KiB in all.
+ */
+const CRL = 16 * 1024
+const COLLATERAL_FIELD = 32 * 1024
 const endorsements = z
   .strictObject({
     certificates: z
-      .array(base64(24 * 1024, 'One certificate in DER.'))
+      .array(base64(8 * 1024, 'One certificate in DER.'))
       .max(8)
       .default([]),
-    crls: z.array(base64(COLLATERAL, 'One revocation list in DER.')).max(4).default([]),
+    crls: z.array(base64(CRL, 'One revocation list in DER.')).max(3).default([]),
     collateral: z
-      .record(z.string().max(64), z.string().max(COLLATERAL))
+      .record(z.string().max(64), z.string().max(COLLATERAL_FIELD))
       .refine((fields) => Object.keys(fields).length <= 24, 'has too many fields')
       .exactOptional()
       .meta({

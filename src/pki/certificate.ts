@@ -46,7 +46,7 @@ export interface Certificate {
   readonly keyUsage: ReadonlySet<number> | undefined
 }
 
-const LARGEST_CERTIFICATE = 16 * 1024
+const LARGEST_CERTIFICATE = 8 * 1024
 const OID = {
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
@@ -55,7 +55,7 @@ const OID = {
   sha384: '2.16.840.1.101.3.4.2.2',
 }
 
-/** Throws Malformed for anything but exactly one DER certificate of at most 16 KiB. */
+/** Throws Malformed for anything but exactly one DER certificate of at most 8 KiB. */
 export function decodeCertificate(der: Uint8Array): Certificate {
   if (der.length > LARGEST_CERTIFICATE)
     throw new Malformed(
@@ -64,7 +64,8 @@ export function decodeCertificate(der: Uint8Array): Certificate {
       `at most ${LARGEST_CERTIFICATE} bytes`,
     )
   try {
-    return decode(der)
+    // A copy, so that a certificate kept in a cache does not keep the whole request that it came in.
+    return decode(der.slice())
   } catch (cause) {
     if (cause instanceof Malformed) throw cause
     throw new Malformed(
@@ -106,7 +107,7 @@ function decode(der: Uint8Array): Certificate {
     commonName: parsed.subjectName.getField('CN').at(0) ?? '',
     subjectName: subjectName.der,
     issuerName: issuerName.der,
-    serial: serialOf(serial),
+    serial: serialText(primitive(serial)),
     notBefore: parsed.notBefore,
     notAfter: parsed.notAfter,
     tbs: tbs.der,
@@ -120,9 +121,9 @@ function decode(der: Uint8Array): Certificate {
   }
 }
 
-/** Also used for CRL entries, so that both sides of a revocation comparison are made in one way. */
-export function serialOf(integer: DerNode): string {
-  return toHex(primitive(integer)).replace(/^(00)+(?=..)/, '')
+/** Of the contents of an INTEGER. Also used for CRL entries, so that both sides of a revocation comparison are made in one way. */
+export function serialText(contents: Uint8Array): string {
+  return toHex(contents).replace(/^(00)+(?=..)/, '')
 }
 
 /** RFC 5280 section 4.2: a certificate MUST NOT include more than one instance of an extension. */

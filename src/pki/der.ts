@@ -4,6 +4,10 @@
  */
 import { BaseBlock, fromBER } from 'asn1js'
 import { Malformed } from '../bytes/malformed.ts'
+import { assertFewValues, spanAt } from './tlv.ts'
+
+/** A PCK certificate has about 90 values, a VCEK 130. */
+const MOST_VALUES = 512
 
 export interface DerNode {
   /** Tag octet: class, constructed bit and number (no vendor structure uses numbers above 30). */
@@ -18,6 +22,8 @@ export interface DerNode {
 
 /** Throws Malformed unless `der` is exactly one definite-length value. Throws what asn1js throws on deeper faults: callers wrap it. */
 export function decodeDer(der: Uint8Array, path: string): DerNode {
+  // The decoder spends ten microseconds on each value, however small: what is made of thousands is refused unread.
+  assertFewValues(der, MOST_VALUES)
   const copy = der.slice()
   const { offset, result } = fromBER(copy)
   if (offset === -1 || result.error)
@@ -90,31 +96,15 @@ export function unsignedInteger(node: DerNode): number {
 
 function nodeOf(block: BaseBlock): DerNode {
   const der = block.valueBeforeDecodeView
-  const contents = der.subarray(headerSize(der))
+  // asn1js follows the parts of a constructed value and not its length, so two values that differ there would read alike.
+  const { start, end } = spanAt(der, 0, der.length)
+  if (end !== der.length) throw new Error(`${der.length - end} bytes after a value's own length`)
+  const contents = der.subarray(start)
   const children = childrenOf(block)
   const spanned = children.reduce((sum, child) => sum + child.der.length, 0)
   if ((der[0] ?? 0) & 0x20 && spanned !== contents.length)
     throw new Error(`${contents.length} bytes of contents of which ${spanned} are values`)
   return { tag: der[0] ?? 0, der, contents, children }
-}
-
-/**
- * Tag and length octets, checked against what they head: asn1js follows the parts of a constructed value and not its
- * length, so two certificates that differ there would read alike.
- */
-function headerSize(der: Uint8Array): number {
-  const [tag = 0, first = 0] = der
-  if ((tag & 0x1f) === 0x1f) throw new Error('a tag number above 30')
-  const octets = first < 0x80 ? 0 : first - 0x80
-  if (first === 0x80) throw new Error('an indefinite length, which DER forbids')
-  if (octets > 4) throw new Error(`a length of ${octets} octets`)
-  let length = octets === 0 ? first : 0
-  for (let at = 2; at < 2 + octets; at++) length = length * 256 + (der[at] ?? 0)
-  if (octets > 0 && (der[2] === 0 || length < 0x80))
-    throw new Error('a length that is not minimally encoded')
-  if (2 + octets + length !== der.length)
-    throw new Error(`a length of ${length} bytes on a value of ${der.length - 2 - octets}`)
-  return 2 + octets
 }
 
 function childrenOf(block: BaseBlock): readonly DerNode[] {

@@ -146,7 +146,7 @@ function judge<S>(entry: Entry<S>, subject: S, waivers: Waivers): Finding {
   if ('notApplicable' in answer) return inapplicable(entry, answer.notApplicable)
   const { sentence, observed, expected } = answer
   const reason = check.waivable && (waivers.get(check.id) ?? waivers.get(check.waivable))
-  return reason === undefined
+  return !reason || 'unjudged' in answer
     ? { ...finding(check, 'fail'), detail: sentence, observed, expected }
     : {
         ...finding(check, 'waived'),
@@ -162,21 +162,22 @@ function inapplicable<S>(entry: Entry<S>, detail: string): Finding {
   return entry.inapplicable
 }
 
-function answerOf<S>(check: Check<S>, subject: S): Judgement {
+/** A question that could not be asked was not answered: no waiver covers that. */
+interface Unjudged extends Refusal {
+  readonly unjudged: true
+}
+
+function answerOf<S>(check: Check<S>, subject: S): Judgement | Unjudged {
   try {
     const answer: unknown = check.judge(subject)
     if (answer === true || isNotApplicable(answer) || isRefusal(answer)) return answer
-    return refuse(
-      'the check gave no usable answer, which counts as a refusal',
-      typeof answer,
-      'true',
-    )
+    return {
+      ...refuse('the check gave no usable answer, which is a refusal', typeof answer, 'true'),
+      unjudged: true,
+    }
   } catch (cause) {
-    return refuse(
-      `the check could not be judged: ${cause instanceof Error ? cause.message : String(cause)}`,
-      null,
-      null,
-    )
+    const message = cause instanceof Error ? cause.message : String(cause)
+    return { ...refuse(`the check could not be judged: ${message}`, null, null), unjudged: true }
   }
 }
 

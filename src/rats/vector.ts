@@ -243,10 +243,9 @@ function collateralOf(
     const signature = sections[index + 1]
     if (signature?.name !== 'signature')
       throw malformed(section.at, `${name} without a signature`, '--- signature after it')
-    const after = sections.slice(index + 2)
-    const end = after.findIndex((each) => each.name !== 'issuer')
-    const issuers = end === -1 ? after : after.slice(0, end)
-    const issuerChain = issuers.map(({ bytes }) => bytes)
+    const issuerChain: Uint8Array[] = []
+    for (let at = index + 2; sections[at]?.name === 'issuer'; at++)
+      issuerChain.push(sections[at]?.bytes ?? new Uint8Array())
     return [{ body: section.bytes, signature: signature.bytes, issuerChain }]
   })
 }

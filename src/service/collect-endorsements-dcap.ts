@@ -20,17 +20,18 @@ export function dcapNeeds({ pckChain }: Quote<unknown>, tee: IntelTee): readonly
 const seen = remembered<readonly IntelSubject[]>(16_384)
 const LONGEST_CHAIN = 3
 
-const cas: Readonly<Record<string, PckCa>> = {
-  'Intel SGX PCK Platform CA': 'platform',
-  'Intel SGX PCK Processor CA': 'processor',
-}
+/** A Map, for the name is the sender's: `constructor` must be nothing. */
+const cas: ReadonlyMap<string, PckCa> = new Map([
+  ['Intel SGX PCK Platform CA', 'platform'],
+  ['Intel SGX PCK Processor CA', 'processor'],
+])
 
 function needsOf(pem: Uint8Array, tee: IntelTee): readonly IntelSubject[] {
   try {
     const text = Buffer.from(pem).toString('latin1')
     const [leaf, issuer] = certificatesOfPem(text, { path: 'PCK chain', most: LONGEST_CHAIN })
     if (!leaf || !issuer) return []
-    const ca = cas[decodeCertificate(issuer).commonName]
+    const ca = cas.get(decodeCertificate(issuer).commonName)
     const { fmspc } = decodePckExtension(decodeCertificate(leaf))
     if (!ca) return []
     return [

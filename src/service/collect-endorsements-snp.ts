@@ -64,13 +64,17 @@ interface Vek {
 /** Decoding takes milliseconds and a hash microseconds, and most evidence comes from machines that were here before. */
 const seen = remembered<Vek>(16_384)
 const noVek: Vek = { kind: undefined, product: undefined, hwid: undefined }
-const kinds: Readonly<Record<string, SigningKey>> = { 'SEV-VCEK': 'VCEK', 'SEV-VLEK': 'VLEK' }
+/** A Map, for the name is the sender's: `constructor` must be nothing. */
+const kinds: ReadonlyMap<string, SigningKey> = new Map([
+  ['SEV-VCEK', 'VCEK'],
+  ['SEV-VLEK', 'VLEK'],
+])
 
 function vekOf(der: Uint8Array): Vek {
   return seen.get(hash('sha256', der, 'hex'), () => {
     try {
       const certificate = decodeCertificate(der)
-      const kind = kinds[certificate.commonName]
+      const kind = kinds.get(certificate.commonName)
       if (!kind) return noVek
       const { product, hwid } = decodeVekExtensions(certificate)
       return { kind, product, hwid }

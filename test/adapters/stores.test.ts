@@ -5,6 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lockDataDirectory } from '#src/adapters/data-directory-lock.ts'
+import { jsonJournal } from '#src/adapters/json-journal.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { openPgliteStore } from '#src/adapters/pglite-store.ts'
 import type { Store } from '#src/service/ports.ts'
@@ -47,6 +48,23 @@ describe('a PGlite directory', () => {
     await first.close()
     expect(readdirSync(directory)).toEqual(['database'])
   })
+})
+
+test('what the log gets of a failed query has none of its parameters', async () => {
+  const id = '00000000-0000-4000-8000-000000000777'
+  const secret = { ...record(id), requestId: 'a-parameter' }
+  await pglite.recordAttestation({ id: 'p1', expiresAt: AT }, secret)
+  const failed = await pglite
+    .recordAttestation({ id: 'p2', expiresAt: AT }, secret)
+    .catch((error: unknown) => error)
+  const lines: string[] = []
+  const journal = jsonJournal((line) => lines.push(line))
+  const { cause } = failed as Error
+  expect(cause).toBeInstanceOf(Error)
+  journal.record({ event: 'request.failed', at: AT, requestId: 'r', cause })
+  expect(JSON.parse(lines.join(''))).toMatchObject({ level: 'error', event: 'request.failed' })
+  expect(lines.join('')).toContain('duplicate key')
+  expect(lines.join('')).not.toContain('a-parameter')
 })
 
 describe('the lock', () => {

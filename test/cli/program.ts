@@ -52,7 +52,7 @@ export function startProgram(
         }
         waiting.add(look)
         look()
-        ended.then(() => reject(new Error(`ended without "${text}":\n${out}\n${err}`)))
+        void ended.then(() => reject(new Error(`ended without "${text}":\n${out}\n${err}`)))
       }),
   }
 }

@@ -66,9 +66,13 @@ describe('a body', () => {
     expect(problemSchema.safeParse(json).error).toBeUndefined()
   })
 
-  test('of 256 KiB and one byte is too large, before it is parsed', async () => {
-    const { status, json } = await post(challenges(), `{"tenant":"${'a'.repeat(262_144)}"}`)
+  test('of more than 512 KiB is too large, before it is parsed', async () => {
+    const whole = `{"tenant":"${'a'.repeat(512 * 1024 - 13)}"}`
+    expect((await post(challenges(), whole)).status).toBe(400)
+    const { status, headers, json } = await post(challenges(), ` ${whole}`)
     expect([status, json.code]).toEqual([413, 'body-too-large'])
+    // What was not read stays on the connection.
+    expect(headers.get('connection')).toBe('close')
   })
 
   test('that grows without saying how long it is, is cut off', async () => {

@@ -29,8 +29,8 @@ test('bytes after the certificate are refused', () => {
   expect(() => decodeCertificate(new Uint8Array([...leaf.der, 0]))).toThrow(Malformed)
 })
 
-test('a certificate of more than 16 KiB is refused before it is parsed', () => {
-  expect(() => decodeCertificate(new Uint8Array(16 * 1024 + 1))).toThrow(/at most 16384/)
+test('a certificate of more than 8 KiB is refused before it is parsed', () => {
+  expect(() => decodeCertificate(new Uint8Array(8 * 1024 + 1))).toThrow(/at most 8192/)
 })
 
 test('mutated certificates throw nothing but Malformed', () => {

@@ -25,6 +25,13 @@ test('another serial is not', () => {
   expect(isRevoked(subject, sourceOf(crl(root, listing(3n, 0x200n))))).toBe(false)
 })
 
+test('a list of 20,000 entries is read, and its last one found', () => {
+  const serials = Array.from({ length: 20_000 }, (_, index) => BigInt(index + 100))
+  const decoded = decodeCrl(crl(root, listing(...serials, 2n)))
+  expect(decoded.revoked.size).toBe(20_001)
+  expect(decoded.revoked.has(subject.serial)).toBe(true)
+})
+
 test('serial 0, which every VCEK has, can be listed', () => {
   const zero = decodeCertificate(chain({ middle: () => ({ serial: 0n }) }).middle.der)
   expect(isRevoked(zero, sourceOf(crl(root, listing(0n))))).toBe(true)

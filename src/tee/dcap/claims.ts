@@ -4,6 +4,7 @@ import type { Claims, ClaimValue } from '../../rats/tee.ts'
 import { evaluationNumberOf, extensionOf, tcbOf } from './appraisal-checks.ts'
 import type { DcapEndorsement } from './endorse.ts'
 import { sgxBody } from './layouts.ts'
+import { withoutTerminators } from './pem.ts'
 import type { BodyLayout, Quote } from './quote.ts'
 import type { TcbEvaluation } from './tcb-level.ts'
 
@@ -47,7 +48,7 @@ export function inspect<B>(quote: Quote<B>): Claims {
     attestationKey: toHex(quote.attestationKey),
     qeReport: qeReportFields(quote.qeReport),
     qeAuthData: toHex(quote.qeAuthData),
-    pckChain: Buffer.from(quote.pckChain).toString('latin1').replace(/\0+$/, ''),
+    pckChain: withoutTerminators(Buffer.from(quote.pckChain).toString('latin1')),
   }
 }
 

@@ -15,7 +15,7 @@ import type { PckExtension } from './pck-extension.ts'
 import { judgeQeBinding, publicKeyOfPoint, type QeBinding, unboundQe } from './qe-binding.ts'
 import { decodeQeIdentity, type QeIdentity } from './qe-identity.ts'
 import type { Quote, QuoteForm } from './quote.ts'
-import { type Crls, decodeCrls } from './revocation.ts'
+import { decodeCrls } from './revocation.ts'
 import { judgeDocument, type SignedDocument, unsuppliedDocument } from './signed-document.ts'
 import { decodeTcbInfo, type TcbInfo } from './tcb-info.ts'
 import { evaluateTcb, type TcbEvaluation, type TdTcb } from './tcb-level.ts'
@@ -53,9 +53,6 @@ interface PlatformProof extends Interval {
   readonly platform: Platform
 }
 interface CollateralProof extends Interval, Collateral {}
-interface DecodedCrls extends Interval {
-  readonly crls: Crls
-}
 interface ParsedKey extends Interval {
   readonly key: KeyObject
 }
@@ -71,7 +68,6 @@ const SERIAL = 46
 const bindings = proofKind<BindingProof>('dcap.qe-binding')
 const platforms = proofKind<PlatformProof>('dcap.platform')
 const collaterals = proofKind<CollateralProof>('dcap.collateral')
-const crlSets = proofKind<DecodedCrls>('dcap.crls')
 const attestationKeys = proofKind<ParsedKey>('dcap.attestation-key')
 /** Of what is only decoded: bytes mean the same at any time. */
 const always: Interval = { notBefore: new Date(-8.64e15), notAfter: new Date(8.64e15) }
@@ -159,7 +155,8 @@ function platformOf<B>({ pckChain }: Quote<B>, of: Scope<B>): Judged<Platform> {
   const known = proofs.get(platforms, key, at)
   if (known && sameBytes(known.pem, pckChain)) return { value: known.platform, during: known }
 
-  const pck = judgePckChain(pckChain, anchors, crlsOf(of.context))
+  // Decoded anew for every unproven chain and kept by none: a list is believed only once its signer is known.
+  const pck = judgePckChain(pckChain, anchors, decodeCrls(of.context.endorsements.crls))
   const { value, during } = collateralOf(pck, of)
   const platform: Platform = { assurance: pck.path?.anchor?.assurance, pck, ...value }
   const intervals = [pckProvenDuring(pck), during]
@@ -177,14 +174,6 @@ function pckProvenDuring(chain: PckChain): Interval | undefined {
   return path?.anchor && path.faults.size === 0 && [...rules, ...revocation, ...lists].every(holds)
     ? path.validity
     : undefined
-}
-
-function crlsOf({ proofs, endorsements, at }: EndorseContext): Crls {
-  const known = proofs.get(crlSets, endorsements.digest, at)
-  if (known) return known.crls
-  const crls = decodeCrls(endorsements.crls)
-  if (crls.wellFormed === true) proofs.put(crlSets, endorsements.digest, { ...always, crls })
-  return crls
 }
 
 function collateralOf<B>(pck: PckChain, { scope, form, context }: Scope<B>): Judged<Collateral> {

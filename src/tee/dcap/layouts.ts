@@ -11,7 +11,7 @@
  * with QE report certification data being
  *   QE report 384 || QE report signature 64 || u16 size || auth data || certification head {5, size} || PCK chain in PEM
  */
-import { bytes, type Decoded, type Layout, layout, u16, u32, zero } from '../../bytes/layout.ts'
+import { bytes, type Decoded, type Layout, layout, u8, u16, u32, zero } from '../../bytes/layout.ts'
 
 export const HEADER_SIZE = 48
 export const SGX_BODY_SIZE = 384
@@ -71,7 +71,8 @@ export const bodyDescriptor = layout('QUOTE body descriptor', 6, {
 export const sgxBody = layout('SGX report body', SGX_BODY_SIZE, {
   cpuSvn: bytes(0, 16),
   miscSelect: bytes(16, 4),
-  reserved20: zero(20, 12),
+  cetAttributes: u8(20),
+  reserved21: zero(21, 11),
   isvExtProdId: bytes(32, 16),
   attributes: bytes(48, 16),
   mrEnclave: bytes(64, 32),

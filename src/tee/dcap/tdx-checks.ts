@@ -50,14 +50,14 @@ const moduleChecks: readonly TdxCheck[] = [
 const otherChecks: readonly TdxCheck[] = [
   {
     id: 'tdx.service-td.approved',
-    informs: 'executables',
+    informs: 'configuration',
     cites: `${ABI}, TDINFO_STRUCT.MRSERVICETD (TDX 1.5)`,
     waivable: 'attributes',
     judge: judgeServiceTd,
   },
   {
     id: 'tdx.event-log.replays',
-    informs: 'executables',
+    informs: 'configuration',
     cites: 'UEFI 2.11 section 38.4.1; TCG PFP 1.05 section 10',
     judge: judgeEventLog,
   },

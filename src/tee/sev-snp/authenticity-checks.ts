@@ -4,14 +4,13 @@
  */
 import { isZero, sameBytes, toHex } from '../../bytes/encoding.ts'
 import { freshness, isRevoked } from '../../pki/crl.ts'
-import { derFromLittleEndian } from '../../pki/ecdsa-value.ts'
 import { holdsAt } from '../../pki/interval.ts'
 import { ecdsaP384Sha384 } from '../../pki/scheme.ts'
 import { type Check, type Judgement, notApplicable, refuse } from '../../rats/check.ts'
 import { pathChecks } from '../../rats/path-checks.ts'
 import type { Presented } from '../../rats/tee.ts'
 import { MASK_CHIP_KEY } from './bits.ts'
-import type { SnpEndorsement, VersionedEndorsementKey } from './endorse.ts'
+import { isSignedBy, type SnpEndorsement, type VersionedEndorsementKey } from './endorse.ts'
 import type { SnpEvidence } from './evidence.ts'
 import { productOfCpuid } from './product.ts'
 import { describeTcb, sameTcb, tcbOf } from './tcb.ts'
@@ -127,8 +126,13 @@ export const authenticityChecks: readonly SnpCheck[] = [
   check('snp.vek.not-revoked', 'RFC 5280 section 5.3', ({ endorsement }) => {
     const { certificate, path, revocation } = vekOf(endorsement)
     if (revocation.authentic.length === 0) return notApplicable('no revocation list was supplied')
+    const isListed = isRevoked(certificate, revocation)
+    if (!isListed && certificate.serial === '00')
+      return notApplicable(
+        'AMD gives every VEK the serial 0, so a list cannot name this one: deny chips by id',
+      )
     return (
-      !isRevoked(certificate, revocation) ||
+      !isListed ||
       refuse(
         `${certificate.commonName} (serial ${certificate.serial}) is revoked by ${path.anchor?.certificate.commonName}`,
         `serial ${certificate.serial} listed`,
@@ -215,13 +219,11 @@ function judgeFreshness({ endorsement, at }: Subject): Judgement {
 
 function judgeSignature({ evidence, endorsement }: Subject): Judgement {
   const { certificate } = vekOf(endorsement)
-  const { signatureR, signatureS } = evidence.report
-  const signature = derFromLittleEndian(signatureR, signatureS)
   return (
-    ecdsaP384Sha384.verifies(certificate.publicKey, evidence.signed, signature) ||
+    isSignedBy(certificate, evidence) ||
     refuse(
       'the signature on the report was not made by the certified key: report, signature or certificate is not the original',
-      `signature ${toHex(signature)}`,
+      `R ${toHex(evidence.report.signatureR)}, S ${toHex(evidence.report.signatureS)}`,
       `a signature by the key of certificate ${certificate.sha256}`,
     )
   )

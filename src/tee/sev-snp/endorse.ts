@@ -8,9 +8,10 @@ import { sameBytes, toHex } from '../../bytes/encoding.ts'
 import { Malformed } from '../../bytes/malformed.ts'
 import { type Certificate, decodeCertificate } from '../../pki/certificate.ts'
 import { type Crl, decodeCrl, type RevocationSource, revocationSource } from '../../pki/crl.ts'
+import { derFromLittleEndian } from '../../pki/ecdsa-value.ts'
 import type { Interval } from '../../pki/interval.ts'
 import { type PathResult, validatePath } from '../../pki/path.ts'
-import { rsaPssSha384 } from '../../pki/scheme.ts'
+import { ecdsaP384Sha384, rsaPssSha384 } from '../../pki/scheme.ts'
 import { proofKind } from '../../rats/proof-cache.ts'
 import type { EndorseContext, Endorsed } from '../../rats/tee.ts'
 import type { SigningKey } from './bits.ts'
@@ -39,14 +40,19 @@ export interface VersionedEndorsementKey {
 interface SnpProof extends SnpEndorsement, Interval {}
 const proofs = proofKind<SnpProof>('sev-snp')
 
-const kinds: Readonly<Record<string, SigningKey>> = { 'SEV-VCEK': 'VCEK', 'SEV-VLEK': 'VLEK' }
+/** A Map, for the name is the sender's: `constructor` must be nothing. */
+const kinds: ReadonlyMap<string, SigningKey> = new Map([
+  ['SEV-VCEK', 'VCEK'],
+  ['SEV-VLEK', 'VLEK'],
+])
 
 export function endorse(evidence: SnpEvidence, context: EndorseContext): SnpEndorsement {
   const key = proofKey(evidence, context)
   const known = context.proofs.get(proofs, key, context.at)
   if (known) return known
   const endorsement = examine(evidence, context)
-  if (isFaultless(endorsement))
+  // The key names fields that nobody has verified yet: only a report that this VEK signed earns a place in the cache.
+  if (isFaultless(endorsement) && isSignedBy(endorsement.vek.certificate, evidence))
     context.proofs.put(proofs, key, { ...endorsement, ...endorsement.vek.path.validity })
   return endorsement
 }
@@ -101,7 +107,7 @@ function describeVek(
   const ark = path.anchor?.certificate
   return {
     certificate,
-    kind: kinds[certificate.commonName] ?? 'reserved',
+    kind: kinds.get(certificate.commonName) ?? 'reserved',
     extensions: extensionsOf(certificate),
     path,
     revocation: ark
@@ -118,11 +124,11 @@ function chooseVek(
   certificates: readonly Certificate[],
   { signingKey, report }: SnpEvidence,
 ): Certificate | undefined {
-  const veks = certificates.filter(({ commonName }) => commonName in kinds)
+  const veks = certificates.filter(({ commonName }) => kinds.has(commonName))
   const fitness = (certificate: Certificate): number => {
     const extensions = extensionsOf(certificate)
     const hwid = typeof extensions === 'string' ? undefined : extensions.hwid
-    const ofKind = kinds[certificate.commonName] === signingKey
+    const ofKind = kinds.get(certificate.commonName) === signingKey
     const ofChip = hwid === undefined || sameBytes(hwid, report.chipId.subarray(0, hwid.length))
     const ofTcb =
       typeof extensions !== 'string' &&
@@ -155,6 +161,11 @@ function readAll<T>(
       unreadable ??= cause.message
     }
   return { read, unreadable }
+}
+
+export function isSignedBy({ publicKey }: Certificate, { report, signed }: SnpEvidence): boolean {
+  const signature = derFromLittleEndian(report.signatureR, report.signatureS)
+  return ecdsaP384Sha384.verifies(publicKey, signed, signature)
 }
 
 function isFaultless(

@@ -44,9 +44,10 @@ export function decodeVekExtensions(certificate: Certificate): VekExtensions {
     product,
     tcb: tcbExtensions(certificate, product),
     hwid: hwidOf(certificate, product),
-    cspId: certificate.extensions.has(`${ARC}.5`)
-      ? ia5String(certificate, `${ARC}.5`, 'CSP_ID')
-      : undefined,
+    cspId:
+      certificate.commonName === 'SEV-VLEK'
+        ? ia5String(certificate, `${ARC}.5`, 'CSP_ID')
+        : undefined,
   }
 }
 

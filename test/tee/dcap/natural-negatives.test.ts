@@ -169,7 +169,7 @@ describe.skipIf(!hasTriples || !hasRecorded(ccel, derChain, ...lookAlike))(
         ['report data', 631, 'dcap.quote.signature'],
         ['the signature', 640, 'dcap.quote.signature'],
         ['the attestation key', 700, 'dcap.qe-report.binding'],
-        ['a reserved byte of the QE report', 790, 'dcap.qe-report.reserved'],
+        ['a reserved byte of the QE report', 791, 'dcap.qe-report.reserved'],
         ['MRSIGNER of the QE', 898, 'dcap.qe-report.signature'],
         ['the signature on the QE report', 1160, 'dcap.qe-report.signature'],
         ['QE authentication data', 1220, 'dcap.qe-report.binding'],

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { CONFIG_FILE, KEY_ENCRYPTION_KEY, settings } from '../../src/config.ts'
+
+const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+
+test.each([...settings.map(({ variable }) => variable), CONFIG_FILE, KEY_ENCRYPTION_KEY])(
+  'docs/operations.md describes %s',
+  (variable) => {
+    expect(page).toContain(`\`${variable}\``)
+  },
+)
+
+test('docs/operations.md describes no setting that does not exist', () => {
+  const known = new Set([
+    ...settings.map(({ variable }) => variable),
+    CONFIG_FILE,
+    KEY_ENCRYPTION_KEY,
+  ])
+  const described = [...page.matchAll(/`(VOUCHSAFE_[A-Z_]+)`/g)].map(([, variable]) => variable)
+  expect(described.filter((variable) => !known.has(variable ?? ''))).toEqual([])
+})
