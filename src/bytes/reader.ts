@@ -43,7 +43,7 @@ export class Reader {
   /** A view, not a copy. */
   bytes(field: string, size: number): Uint8Array {
     const start = this.#take(field, size)
-    return this.#source.subarray(start, start + size)
+    return new Uint8Array(this.#source.buffer, this.#source.byteOffset + start, size)
   }
 
   /** Everything not yet read, as a view. */

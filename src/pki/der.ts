@@ -22,14 +22,14 @@ export interface DerNode {
 
 /** Throws Malformed unless `der` is exactly one definite-length value. Throws what asn1js throws on deeper faults: callers wrap it. */
 export function decodeDer(der: Uint8Array, path: string): DerNode {
+  const { end } = spanAt(der, 0, der.length)
+  if (end !== der.length)
+    throw new Malformed({ path, offset: end }, `${der.length - end} bytes after the end`, 'the end')
   // The decoder spends ten microseconds on each value, however small: what is made of thousands is refused unread.
   assertFewValues(der, MOST_VALUES)
-  const copy = der.slice()
-  const { offset, result } = fromBER(copy)
+  const { offset, result } = fromBER(der.slice())
   if (offset === -1 || result.error)
     throw new Malformed({ path, offset: 0 }, result.error || 'no ASN.1 value', 'DER')
-  if (offset !== der.length)
-    throw new Malformed({ path, offset }, `${der.length - offset} bytes after the end`, 'the end')
   return nodeOf(result)
 }
 

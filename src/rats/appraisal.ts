@@ -44,9 +44,10 @@ export function conclude<E, N extends Endorsed, R>(
   waivers: Waivers,
   reference: R,
 ): Appraisal {
-  const findings = before.slice()
-  if (authentic) appraise(tee, authentic, { reference, waivers, findings })
-  else reachNone(checklist(tee.appraise), findings)
+  const appraised: Finding[] = []
+  if (authentic) appraise(tee, authentic, { reference, waivers, findings: appraised })
+  else reachNone(checklist(tee.appraise), appraised)
+  const findings = before.concat(appraised)
   const assurance = authentic?.assurance
   const vector = trustVector({ findings, assurance })
   return new Concluded(

@@ -20,7 +20,8 @@ export function pathChecks<S extends { readonly at: Date }>({
     informs: 'hardware',
     cites,
     judge(subject) {
-      const fault = path(subject).faults.get(name)
+      const { faults } = path(subject)
+      const fault = faults.size === 0 ? undefined : faults.get(name)
       return fault === undefined || refuse(fault.sentence, fault.observed, fault.expected)
     },
   })

@@ -41,15 +41,16 @@ export interface Examined {
 }
 
 export function trustVector({ findings, assurance }: Examined): TrustVector {
-  const tiers = new Array<number>(claimNames.length).fill(0)
-  const raise = (claim: Claim, tier: number) => {
-    const at = placeOf[claim]
-    if (tier > (tiers[at] ?? 0)) tiers[at] = tier
+  const tiers = claimNames.map(() => 0)
+  for (const { informs, outcome } of findings) {
+    if (outcome === 'not-applicable') continue
+    const tier = assurance === undefined ? CRYPTOGRAPHY_FAILED : tierOf(informs, outcome)
+    const place = placeOf[informs]
+    if (tier > (tiers[place] ?? 0)) tiers[place] = tier
   }
-  for (const { informs, outcome } of findings)
-    if (outcome !== 'not-applicable')
-      raise(informs, assurance === undefined ? CRYPTOGRAPHY_FAILED : tierOf(informs, outcome))
-  if (assurance === 'simulated') for (const [claim, tier] of SIMULATED) raise(claim, tier)
+  if (assurance === 'simulated')
+    for (const [claim, tier] of SIMULATED)
+      tiers[placeOf[claim]] = Math.max(tiers[placeOf[claim]] ?? 0, tier)
 
   const vector: Partial<Record<Claim, number>> = {}
   for (const claim of claimNames) {

@@ -4,6 +4,7 @@
  * transaction that uses up the challenge; what goes wrong before that uses up nothing.
  */
 import { Problem } from '../problems.ts'
+import type { Waivers } from '../rats/check.ts'
 import { earClaims } from '../token/ear.ts'
 import { encryptToken, signToken } from '../token/issuer.ts'
 import { authenticateRequest, type Requester, type SignedRequest } from './authenticate-request.ts'
@@ -43,8 +44,10 @@ export async function attest(
   const requester = await authenticateRequest(verifier, request, call)
   const { matter, missing } = await matterOf(verifier, request, { requester, call })
   const decision = decide(matter)
-  // What a vendor did not give may be all that is wrong: that is no verdict, and the challenge stays good for another try.
-  if (missing[0] && !decision.isAuthentic) throw missing[0].problem
+  const unanswered = missing.find(({ subject }) => !isWaived(subject, matter.release.waivers))
+  // What a vendor did not give may be all that is wrong, and what the agent brought in its place may be older on purpose:
+  // either way there is no verdict yet, and the challenge stays good for another try.
+  if (unanswered && (!decision.isAuthentic || decision.grant)) throw unanswered.problem
   const id = uuid(verifier.random)
   const issued =
     decision.grant &&
@@ -56,6 +59,11 @@ export async function attest(
     : { verdict: 'refused', id, refusal: explainRefusal(matter, decision) }
   report(verifier, outcome, matter, call)
   return outcome
+}
+
+/** A release that waives the freshness of revocation lists does without them. */
+function isWaived({ document }: Missing['subject'], waivers: Waivers): boolean {
+  return document.endsWith('-crl') && waivers.has('revocation')
 }
 
 /** Throws Problem: no policy, no release of that name, or evidence of no known kind. */

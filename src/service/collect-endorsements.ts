@@ -51,11 +51,10 @@ export function endorsementCollector(source: EndorsementSource): CollectEndorsem
     const answers = await Promise.all(needs.map((subject) => ask(source, subject)))
     const held = answers.filter((answer) => 'held' in answer).map((answer) => answer.held)
     const missing = answers.filter((answer) => 'problem' in answer)
-    const key = [digestOf(brought), ...held.map(({ digest }) => digest)].join('|')
-    return {
-      endorsements: joined.get(key, () => endorsements(brought, ...held.map(({ parts }) => parts))),
-      missing,
-    }
+    const join = () => endorsements(brought, ...held.map(({ parts }) => parts))
+    const key = held.map(({ digest }) => digest).join('|')
+    // What a stranger brings is never kept: a thousand requests of half a megabyte would stay.
+    return { endorsements: brought === noParts ? joined.get(key, join) : join(), missing }
   }
 }
 
@@ -100,8 +99,4 @@ async function ask(
     if (!(problem instanceof Problem) || problem.code !== 'collateral-unavailable') throw problem
     return { subject, problem }
   }
-}
-
-function digestOf(brought: EndorsementParts): string {
-  return brought === noParts ? '' : endorsements(brought).digest
 }

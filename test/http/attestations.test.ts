@@ -439,6 +439,23 @@ describe('without what a verdict needs there is none', () => {
     expect(json).toMatchObject({ stage: 'authentication', failing: ['snp.crl.current'] })
   })
 
+  test('good evidence on what the agent brought alone, while the vendor is silent: 503 and no token', async () => {
+    const problem = new Problem('collateral-unavailable', 'AMD KDS', { retryAfterSeconds: 7 })
+    const subject = { document: 'amd-crl', product: 'Genoa', key: 'vcek' } as const
+    const silent = await runService({
+      collect: async (_, __, parts) => ({
+        endorsements: endorsements(parts ?? {}),
+        missing: [{ subject, problem }],
+      }),
+    })
+    try {
+      const { status, json } = await attempt({ at: silent })
+      expect([status, json.code]).toEqual([503, 'collateral-unavailable'])
+    } finally {
+      await silent.close()
+    }
+  })
+
   test('a vendor that does not answer: 503, and the challenge stays good', async () => {
     const problem = new Problem('collateral-unavailable', 'AMD KDS', { retryAfterSeconds: 7 })
     const subject = { document: 'amd-crl', product: 'Genoa', key: 'vcek' } as const
