@@ -103,7 +103,8 @@ function bindingOf<B>(quote: Quote<B>, form: DcapForm<B>, context: EndorseContex
   const binding: Binding = { assurance, pck, tcbInfo, qeIdentity, qe }
   if (during && isProven(qe)) {
     const { notBefore, notAfter } = during
-    const certification = quote.certification.slice()
+    // Buffer.from copies without zeroing first, in half the time of slice.
+    const certification = Buffer.from(quote.certification)
     proofs.put(bindings, key, { notBefore, notAfter, certification, binding })
   }
   return binding

@@ -3,7 +3,7 @@
  * and Intel's identity names the enclave: Intel SGX ECDSA QuoteGenReference API, section "QE Report" of appendix A.4.
  */
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { isZero, sameBytes, toHex } from '../../bytes/encoding.ts'
+import { isZero, toHex } from '../../bytes/encoding.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import { derFromBigEndian } from '../../pki/ecdsa-value.ts'
 import { ecdsaP256Sha256 } from '../../pki/scheme.ts'
@@ -117,14 +117,15 @@ function judgeBinding(
   { attestationKey, qeAuthData }: QeCertification,
   { reportData }: SgxBody,
 ): Judgement {
-  const expected = hash('sha256', Buffer.concat([attestationKey, qeAuthData]), 'buffer')
-  const observed = reportData.subarray(0, 32)
+  // As text: node makes a hex digest in a third of the time of a Buffer.
+  const expected = hash('sha256', Buffer.concat([attestationKey, qeAuthData]), 'hex')
+  const observed = toHex(reportData.subarray(0, 32))
   return (
-    sameBytes(observed, expected) ||
+    observed === expected ||
     refuse(
       'the QE report names another attestation key or other authentication data than the quote carries',
-      toHex(observed),
-      toHex(expected),
+      observed,
+      expected,
     )
   )
 }
