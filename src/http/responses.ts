@@ -1,5 +1,6 @@
 /** The answers as they stand on the wire, and how they are made from what the use cases return. */
 import { z } from 'zod'
+import { findingJson } from '../rats/finding-json.ts'
 import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
 import type { Issued } from '../service/attest.ts'
 import type { IssuedChallenge } from '../service/issue-challenge.ts'
@@ -137,20 +138,5 @@ export function refusalMembers(
     stage,
     failing,
     ...(explained && { advice, policy, nearest, findings: findings.map(findingJson) }),
-  }
-}
-
-type FindingJson = z.input<typeof finding>
-
-function findingJson(found: Refusal['explanation']['findings'][number]): FindingJson {
-  const { id, outcome, detail, observed, expected, cites, informs } = found
-  return {
-    id,
-    outcome,
-    detail: detail ?? null,
-    observed: observed ?? null,
-    expected: expected ?? null,
-    cites,
-    informs,
   }
 }

@@ -11,7 +11,7 @@ import type { SigningKey } from '../tee/sev-snp/bits.ts'
 import type { SnpEvidence } from '../tee/sev-snp/evidence.ts'
 import { type Product, productOfCpuid } from '../tee/sev-snp/product.ts'
 import type { Report } from '../tee/sev-snp/report.ts'
-import { decodeVekExtensions } from '../tee/sev-snp/vek.ts'
+import { decodeVekExtensions, kindOfVek } from '../tee/sev-snp/vek.ts'
 import { remembered } from './collect-endorsements-remembered.ts'
 import { type AmdKey, type AmdSubject, subjectOf } from './endorsement-subject.ts'
 
@@ -64,17 +64,11 @@ interface Vek {
 /** Decoding takes milliseconds and a hash microseconds, and most evidence comes from machines that were here before. */
 const seen = remembered<Vek>(16_384)
 const noVek: Vek = { kind: undefined, product: undefined, hwid: undefined }
-/** A Map, for the name is the sender's: `constructor` must be nothing. */
-const kinds: ReadonlyMap<string, SigningKey> = new Map([
-  ['SEV-VCEK', 'VCEK'],
-  ['SEV-VLEK', 'VLEK'],
-])
-
 function vekOf(der: Uint8Array): Vek {
   return seen.get(hash('sha256', der, 'hex'), () => {
     try {
       const certificate = decodeCertificate(der)
-      const kind = kinds.get(certificate.commonName)
+      const kind = kindOfVek(certificate)
       if (!kind) return noVek
       const { product, hwid } = decodeVekExtensions(certificate)
       return { kind, product, hwid }

@@ -17,7 +17,7 @@ import type { EndorseContext, Endorsed } from '../../rats/tee.ts'
 import type { SigningKey } from './bits.ts'
 import type { SnpEvidence } from './evidence.ts'
 import { sameTcb, tcbOf } from './tcb.ts'
-import { decodeVekExtensions, type VekExtensions } from './vek.ts'
+import { decodeVekExtensions, kindOfVek, type VekExtensions } from './vek.ts'
 
 export interface SnpEndorsement extends Endorsed {
   /** Why a supplied certificate or CRL could not be read; undefined when all could. */
@@ -39,12 +39,6 @@ export interface VersionedEndorsementKey {
 /** A faultless endorsement with the interval in which its certificates are valid. */
 interface SnpProof extends SnpEndorsement, Interval {}
 const proofs = proofKind<SnpProof>('sev-snp')
-
-/** A Map, for the name is the sender's: `constructor` must be nothing. */
-const kinds: ReadonlyMap<string, SigningKey> = new Map([
-  ['SEV-VCEK', 'VCEK'],
-  ['SEV-VLEK', 'VLEK'],
-])
 
 export function endorse(evidence: SnpEvidence, context: EndorseContext): SnpEndorsement {
   const key = proofKey(evidence, context)
@@ -107,7 +101,7 @@ function describeVek(
   const ark = path.anchor?.certificate
   return {
     certificate,
-    kind: kinds.get(certificate.commonName) ?? 'reserved',
+    kind: kindOfVek(certificate) ?? 'reserved',
     extensions: extensionsOf(certificate),
     path,
     revocation: ark
@@ -124,11 +118,11 @@ function chooseVek(
   certificates: readonly Certificate[],
   { signingKey, report }: SnpEvidence,
 ): Certificate | undefined {
-  const veks = certificates.filter(({ commonName }) => kinds.has(commonName))
+  const veks = certificates.filter((each) => kindOfVek(each) !== undefined)
   const fitness = (certificate: Certificate): number => {
     const extensions = extensionsOf(certificate)
     const hwid = typeof extensions === 'string' ? undefined : extensions.hwid
-    const ofKind = kinds.get(certificate.commonName) === signingKey
+    const ofKind = kindOfVek(certificate) === signingKey
     const ofChip = hwid === undefined || sameBytes(hwid, report.chipId.subarray(0, hwid.length))
     const ofTcb =
       typeof extensions !== 'string' &&

@@ -5,6 +5,7 @@
  */
 import type { Certificate } from '../../pki/certificate.ts'
 import { decodeDer, unsignedInteger } from '../../pki/der.ts'
+import type { SigningKey } from './bits.ts'
 import { type Product, productOfCertificate, type TcbComponent } from './product.ts'
 import type { Tcb } from './tcb.ts'
 
@@ -16,6 +17,17 @@ export interface VekExtensions {
   readonly hwid: Uint8Array | undefined
   /** Cloud provider id; only a VLEK names one. */
   readonly cspId: string | undefined
+}
+
+/** A Map, for the name is the sender's: `constructor` must be nothing. */
+const kinds: ReadonlyMap<string, SigningKey> = new Map([
+  ['SEV-VCEK', 'VCEK'],
+  ['SEV-VLEK', 'VLEK'],
+])
+
+/** Which signing key a certificate is for, by its own word; undefined for any other certificate. */
+export function kindOfVek({ commonName }: Certificate): SigningKey | undefined {
+  return kinds.get(commonName)
 }
 
 const ARC = '1.3.6.1.4.1.3704.1'
