@@ -35,7 +35,7 @@ export function interleave<Name extends string>(
   return Object.fromEntries(measured) as Record<Name, Measured>
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN

@@ -1,11 +1,15 @@
-/** The text of the pages that are made from values in the code: by file name in this folder. */
+/** The text of the pages and schemas that are made from values in the code: by file name in this folder. */
 import { checksMarkdown } from '../src/cli/checks.ts'
+import { policySchemas } from '../src/policy/json-schemas.ts'
 import { problemTypes } from '../src/problems.ts'
 import { tees } from '../src/tee/registry.ts'
 
 export const generatedPages: ReadonlyMap<string, string> = new Map([
   ['checks.md', checksMarkdown(tees)],
   ['problems.md', problemsMarkdown()],
+  ...[...policySchemas].map(
+    ([kind, schema]) => [`schemas/${kind}.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
+  ),
 ])
 
 function problemsMarkdown(): string {

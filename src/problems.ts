@@ -53,7 +53,37 @@ export const problemTypes = {
   'policy-unavailable': {
     status: 503,
     title: 'No accepted policy is loaded',
-    next: 'Check that the policy repository exists and that its HEAD commit holds valid manifests; without a policy nothing is released.',
+    next: 'See `vouchsafe policy status` for what keeps the policy repository from being accepted; without a policy nothing is released.',
+  },
+  'policy-stale': {
+    status: 503,
+    title: 'The policy repository has been silent for too long',
+    next: 'Let the holder of the heartbeat key sign and push a new heartbeat.yaml, and check that the mirror still follows the repository.',
+  },
+  'operator-unauthenticated': {
+    status: 401,
+    title: 'This needs an operator',
+    next: 'Send `Authorization: Bearer <token>` with the token of a configured operator.',
+  },
+  'operator-forbidden': {
+    status: 403,
+    title: 'This operator may not do that',
+    next: 'Ask for a token whose role allows it: viewers look, operators also act, enforcers report what they enforce.',
+  },
+  'tenant-unknown': {
+    status: 404,
+    title: 'There is no such tenant',
+    next: 'GET /v1/policies names the tenants of this service.',
+  },
+  'commit-unusable': {
+    status: 422,
+    title: 'That commit is no policy',
+    next: 'Name full commits of the policy repository that the service has fetched; `vouchsafe policy lint` shows every mistake of one.',
+  },
+  'webhook-unauthentic': {
+    status: 403,
+    title: 'The webhook does not prove that it knows the secret',
+    next: 'Give the forge the secret of VOUCHSAFE_POLICY_WEBHOOK_SECRET_FILE: it goes into X-Hub-Signature-256 (GitHub, Gitea, Forgejo) or X-Gitlab-Token (GitLab).',
   },
   'collateral-unavailable': {
     status: 503,

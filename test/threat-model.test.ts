@@ -1,15 +1,16 @@
 /** Does the threat model name checks that exist? A defence whose check was renamed or removed is no defence. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { revocationChecks } from '../src/policy/revocation-checks.ts'
 import { checkIds } from '../src/rats/appraisal.ts'
 import { tees } from '../src/tee/registry.ts'
 
 const text = readFileSync(new URL('../docs/threat-model.md', import.meta.url), 'utf8')
 const named = [...text.matchAll(/`([a-z]+(?:\.[a-z0-9-]+)*\.(?:[a-z0-9-]+|\*))`/g)]
   .flatMap(([, pattern = '']) => pattern)
-  .filter((pattern) => /^(snp|dcap|tdx|sgx)\./.test(pattern))
+  .filter((pattern) => /^(snp|dcap|tdx|sgx|revoked)\./.test(pattern))
 const patterns = [...new Set(named)].toSorted()
-const ids = tees.flatMap((tee) => checkIds(tee))
+const ids = [...tees.flatMap((tee) => checkIds(tee)), ...revocationChecks.map(({ id }) => id)]
 const dcapIsRegistered = tees.some(({ name }) => name === 'tdx')
 
 describe('the threat model', () => {

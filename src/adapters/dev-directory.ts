@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { Problem } from '../problems.ts'
 import type { Store } from '../service/ports.ts'
 import { openPgliteStore } from './pglite-store.ts'
+import { whyNotKept } from './sample-policy-repository.ts'
 
 export interface DevDirectory {
   readonly directory: string
@@ -13,10 +14,15 @@ export interface DevDirectory {
   readonly keyEncryptionKey: Uint8Array
 }
 
-/** A second `dev`, or a folder that cannot be written to, gets a temporary one; `say` tells so. */
-export async function openDevDirectory(say: (sentence: string) => void): Promise<DevDirectory> {
+/** A second `dev`, a folder that cannot be written to or one that was outlived gets a temporary one; `say` tells so. */
+export async function openDevDirectory(
+  say: (sentence: string) => void,
+  at: Date,
+): Promise<DevDirectory> {
   const directory = resolve('.vouchsafe/dev')
   try {
+    const reason = whyNotKept(directory, at)
+    if (reason !== undefined) throw new Problem('configuration-invalid', reason)
     return await open(directory)
   } catch (error) {
     if (!(error instanceof Problem)) throw error

@@ -1,8 +1,8 @@
 /** What `vouchsafe doctor` asks of the machine. */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** Makes the folder if need be, writes a file there and removes it. Resolves to the free bytes; rejects with the system's error. */
@@ -25,4 +25,18 @@ export async function gitVersion(searchPath: string): Promise<string> {
     timeout: 5_000,
   })
   return stdout.trim()
+}
+
+/** Where PATH finds it; undefined where it does not. */
+export async function findProgram(name: string, searchPath: string): Promise<string | undefined> {
+  for (const folder of searchPath.split(delimiter)) {
+    const path = join(folder, name)
+    try {
+      await access(path, constants.X_OK)
+      return path
+    } catch {
+      // In another folder, perhaps.
+    }
+  }
+  return undefined
 }

@@ -1,55 +1,99 @@
-/** A policy repository made on the spot by the system's git, for `vouchsafe dev`: real, and anyone's to change. */
-import { execFile } from 'node:child_process'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { Problem } from '../problems.ts'
+/**
+ * The policy repository of `vouchsafe dev`: made by the code that makes everybody's, signed, and kept from one start to the
+ * next, so that what was changed in it is still there.
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { trustDigest } from '../policy/policy-digest.ts'
+import { type SampleKey, sampleCommits } from '../policy/sample-commits.ts'
+import { makePolicyRepository } from './new-policy-repository.ts'
 
-export interface SampleRepository {
-  /** Made anew: whatever was there is gone. */
-  readonly path: string
-  readonly files: Readonly<Record<string, string>>
+export interface SampleRepositoryRequest {
+  /** Folder of `vouchsafe dev`. */
+  readonly directory: string
+  readonly agent: string
+  /** 48 bytes in hex. */
+  readonly measurement: string
+  readonly at: Date
+  /** README.md of a new repository. */
+  readonly readme: string
   /** PATH. */
   readonly searchPath: string
 }
 
+export interface SampleRepository {
+  readonly repository: string
+  readonly keys: string
+  /** Trust digest of the first commit. */
+  readonly pin: string
+}
+
+const BRANCH = 'main'
+/** Raise it when the demonstration or the sample changes: a repository of another edition may not approve today's agent. */
+const EDITION = 1
+/** The sample's manifests end after 90 days; the last of them are nobody's to debug. */
+const KEPT_DAYS = 80
+const DAY_MS = 24 * 3600_000
+
+const recordSchema = z.object({ edition: z.number(), madeAt: z.iso.datetime(), pin: z.string() })
+
+/** A sentence for who started it, where what is below `directory` was made by another version or too long ago. */
+export function whyNotKept(directory: string, at: Date): string | undefined {
+  const record = recordIn(directory)
+  if (record === undefined) return undefined
+  const { edition, madeAt } = record
+  const age = at.getTime() - Date.parse(madeAt)
+  if (edition === EDITION && age < KEPT_DAYS * DAY_MS) return undefined
+  return `${directory} holds a policy repository ${edition === EDITION ? `from ${madeAt}, which has ended` : 'of another version'}: delete the folder to begin anew`
+}
+
 /** Throws Problem('policy-unavailable') where there is no git. */
-export async function makeSampleRepository({
-  path,
-  files,
-  searchPath,
-}: SampleRepository): Promise<void> {
-  await rm(path, { recursive: true, force: true })
-  for (const [file, text] of Object.entries(files)) {
-    await mkdir(dirname(join(path, file)), { recursive: true })
-    await writeFile(join(path, file), text)
-  }
-  const git = async (...args: readonly string[]) =>
-    await promisify(execFile)('git', [...args], {
-      cwd: path,
-      timeout: 20_000,
-      // Nobody's settings, hooks or signing keys: the same commit everywhere.
-      env: {
-        PATH: searchPath,
-        HOME: '/nonexistent',
-        GIT_CONFIG_GLOBAL: '/dev/null',
-        GIT_CONFIG_NOSYSTEM: '1',
-        GIT_AUTHOR_NAME: 'Vouchsafe dev',
-        GIT_AUTHOR_EMAIL: 'dev@localhost',
-        GIT_COMMITTER_NAME: 'Vouchsafe dev',
-        GIT_COMMITTER_EMAIL: 'dev@localhost',
-      },
-    })
-  try {
-    await git('init', '--quiet', '--initial-branch=main')
-    await git('add', '--all')
-    await git('commit', '--quiet', '--message', 'approve invoice-bot 1.0.0')
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.trim() : String(cause)
-    throw new Problem(
-      'policy-unavailable',
-      `the sample policy repository could not be made with git (is it installed?): ${reason}`,
-      { cause },
-    )
-  }
+export async function openSampleRepository(
+  request: SampleRepositoryRequest,
+): Promise<SampleRepository> {
+  const { directory, agent, measurement, at, readme, searchPath } = request
+  const repository = join(directory, 'policy')
+  const keys = join(directory, 'keys')
+  const known = recordIn(directory)
+  if (known) return { repository, keys, pin: known.pin }
+
+  // The record is written last: without it, what is here was left half made.
+  await rm(repository, { recursive: true, force: true })
+  await rm(keys, { recursive: true, force: true })
+  const signers = [newKey('alice'), newKey('bob')] as const
+  const commits = sampleCommits({
+    repository: 'dev-policy',
+    agent,
+    signers,
+    measurement,
+    at,
+    approvedUntil: new Date(at.getTime() + 365 * DAY_MS),
+    readme,
+  })
+  await makePolicyRepository(
+    { path: repository, branch: BRANCH, keysDirectory: keys, commits, signers },
+    { searchPath },
+  )
+  const files = commits.flatMap((commit) => Object.entries(commit.files))
+  const pin = trustDigest(files.map(([path, text]) => ({ path, bytes: Buffer.from(text) })))
+  const record = { edition: EDITION, madeAt: at.toISOString(), pin }
+  await writeFile(recordFile(directory), `${JSON.stringify(record)}\n`)
+  return { repository, keys, pin }
+}
+
+function recordFile(directory: string): string {
+  return join(directory, 'policy.json')
+}
+
+function recordIn(directory: string): z.infer<typeof recordSchema> | undefined {
+  const file = recordFile(directory)
+  if (!existsSync(file)) return undefined
+  return recordSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+}
+
+function newKey(principal: string): SampleKey {
+  return { principal, privateKey: generateKeyPairSync('ed25519').privateKey }
 }

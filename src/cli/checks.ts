@@ -1,4 +1,8 @@
 /** `vouchsafe checks`: every check that this build makes, printed from the check values themselves, as docs/checks.md is. */
+import { releaseChecks } from '../policy/release-checks.ts'
+import { revocationChecks } from '../policy/revocation-checks.ts'
+import { bindingChecks } from '../rats/binding.ts'
+import type { Check } from '../rats/check.ts'
 import type { AnyTee } from '../rats/tee.ts'
 import { teeByName, tees } from '../tee/registry.ts'
 import { answering, type Output, YES } from './answering.ts'
@@ -86,6 +90,7 @@ export function checksMarkdown(of: readonly AnyTee[]): string {
     '`not-reached`, `not-applicable` or `waived`. A check without a waiver group can never be waived; `--waive GROUP=REASON`',
     'covers all checks of a group, and whatever is waived caps the result at a warning.',
     ...of.flatMap(teeMarkdown),
+    ...(of.length === tees.length ? serviceMarkdown : []),
   ].join('\n')}\n`
 }
 
@@ -124,6 +129,25 @@ function teeMarkdown(tee: AnyTee): readonly string[] {
     ),
   ]
 }
+
+/** None of them may be waived. */
+const serviceChecks: readonly Pick<Check<never>, 'id' | 'informs' | 'cites'>[] = [
+  ...bindingChecks,
+  ...releaseChecks,
+  ...revocationChecks,
+]
+
+const serviceMarkdown: readonly string[] = [
+  '',
+  '## The service',
+  '',
+  'Whatever the TEE, an attestation is also judged by these, after its own. None can be waived. The rules of the policy repository',
+  'follow as `rule.<id>`, and `policy.remote.allows` where a remote policy is asked.',
+  '',
+  '| Id | Informs | Source |',
+  '|---|---|---|',
+  ...serviceChecks.map(({ id, informs, cites }) => `| \`${id}\` | ${informs} | ${cell(cites)} |`),
+]
 
 function profileRows(name: string, waivers: readonly (readonly [string, string])[]) {
   return waivers.length === 0

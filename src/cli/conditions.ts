@@ -7,7 +7,7 @@ import { Mistake, namedValue } from './arguments.ts'
 const RFC3339 = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
 
 /** An instant with its zone: without one, the answer would depend on where the command runs. */
-export function instantOf(text: string): Date {
+export function instantOf(text: string, option = 'at'): Date {
   const [, day = ''] = RFC3339.exec(text) ?? []
   const at = new Date(text.toUpperCase())
   // Date turns the 30th of February into the 1st or 2nd of March.
@@ -19,7 +19,7 @@ export function instantOf(text: string): Date {
     realDay.toISOString().slice(0, 10) !== day
   )
     throw new Mistake(
-      `--at ${text} is not an RFC 3339 instant with a zone.`,
+      `--${option} ${text} is not an RFC 3339 instant with a zone.`,
       'Write it as 2026-03-05T10:50:03Z or 2026-03-05T11:50:03+01:00.',
     )
   return at

@@ -14,32 +14,44 @@ export function demonstrationText(
     '',
     paint('bad', 'SIMULATED EVIDENCE - never for production'),
     `Vouchsafe on ${service.url}, below ${service.directory}`,
-    `Policy repository ${service.policy.repository} at commit ${service.policy.commit.slice(0, 12)}`,
+    `Policy repository ${service.policy.repository} at commit ${service.policy.commit.slice(0, 12)}, signed;`,
+    `  begun at the trust digest ${service.policy.pin}`,
     '',
     ...shown.flatMap((each, index) => [
       `${index + 1}. ${each.agent.name}: ${each.agent.title}`,
       ...(each.answer.token === undefined
         ? refusalLines(service, each, paint)
         : tokenLines(each.answer.document, each.answer.token, paint)),
-      ...(each.asExpected ? [] : [paint('bad', '   THIS IS NOT WHAT SHOULD HAVE HAPPENED')]),
+      ...(each.asExpected
+        ? []
+        : [
+            paint('bad', '   THIS IS NOT WHAT SHOULD HAVE HAPPENED'),
+            `   unless the policy repository was changed: delete ${service.directory} to begin anew`,
+          ]),
       '',
     ]),
   ].join('\n')
 }
 
 /** `service` answers from now on. */
-export function readyText({ url, issuer }: DevService): string {
+export function readyText({ url, issuer, policy }: DevService): string {
   return `${[
     row('issuer', issuer),
-    row('keys', `${issuer}/.well-known/jwks.json`),
+    row('key set', `${issuer}/.well-known/jwks.json`),
     row('discovery', `${issuer}/.well-known/openid-configuration`),
     row('API', `${url}/openapi.json`),
     row('try', `curl -s ${url}/v1/challenges -H 'content-type: application/json' -d '{}'`),
     row('', `curl -s ${url}/readyz`),
+    row('policy', `${policy.repository}/README.md: change a digest, with a signature and without`),
+    row('keys', `${policy.keys}: those of alice and bob, who sign and approve`),
     '',
     'Serving until Ctrl-C.',
   ].join('\n')}\n`
 }
+
+/** The accepted change that last touched a manifest, and who signed it. */
+const changeSchema = z.object({ commit: z.string(), principal: z.string().nullable() }).nullable()
+type Change = z.infer<typeof changeSchema>
 
 const issuedSchema = z.object({
   subject: z.string(),
@@ -47,7 +59,14 @@ const issuedSchema = z.object({
   expiresAt: z.string(),
   status: z.string(),
   trustVector: z.record(z.string(), z.number()),
-  release: z.object({ version: z.string(), generation: z.number(), referenceValue: z.string() }),
+  release: z.object({
+    version: z.string(),
+    generation: z.number(),
+    referenceValue: z.string(),
+    manifest: z.string(),
+    line: z.number(),
+    changedBy: changeSchema,
+  }),
 })
 
 function tokenLines(document: unknown, token: string, paint: Paint): readonly string[] {
@@ -63,6 +82,7 @@ function tokenLines(document: unknown, token: string, paint: Paint): readonly st
       'release',
       `version ${release.version}, generation ${release.generation}, reference value ${release.referenceValue}`,
     ),
+    row('approved', `${release.manifest}:${release.line}${changeText(release.changedBy)}`),
     row(
       'trust',
       `${status}: ${Object.entries(trustVector)
@@ -81,7 +101,9 @@ const refusalSchema = z.object({
   requestId: z.string(),
   stage: z.string().optional(),
   failing: z.array(z.string()).default([]),
-  policy: z.object({ commit: z.string(), file: z.string(), line: z.number() }).optional(),
+  policy: z
+    .object({ commit: z.string(), file: z.string(), line: z.number(), changedBy: changeSchema })
+    .optional(),
   nearest: z.object({ referenceValue: z.string(), failing: z.array(z.string()) }).nullish(),
   findings: z
     .array(
@@ -116,7 +138,7 @@ function refusalLines(
       ? [
           row(
             'policy',
-            `${service.policy.repository}/${policy.file}:${policy.line} at ${policy.commit.slice(0, 12)}`,
+            `${service.policy.repository}/${policy.file}:${policy.line}${changeText(policy.changedBy)}`,
           ),
         ]
       : []),
@@ -131,6 +153,11 @@ function refusalLines(
     row('next', next),
     row('request', requestId),
   ]
+}
+
+function changeText(change: Change): string {
+  if (!change) return ''
+  return `, committed by ${printable(change.principal ?? 'somebody')} in ${change.commit.slice(0, 12)}`
 }
 
 function findingLines(finding: RefusalDocument['findings'][number]): readonly string[] {

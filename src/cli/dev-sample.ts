@@ -1,54 +1,58 @@
-/** The policy repository that `vouchsafe dev` makes: one approved release, and a page that says what may be tried. */
+/** The page of the policy repository that `vouchsafe dev` makes: what may be tried with it while the service runs. */
 
-export interface SampleRelease {
-  readonly environment: string
+export interface DevPage {
+  /** As `npm start` prints it. */
+  readonly directory: string
   readonly agent: string
-  /** 48 bytes in hex. */
-  readonly measurement: string
-  readonly at: Date
 }
 
-export function samplePolicy(release: SampleRelease): Readonly<Record<string, string>> {
-  return {
-    [`agents/${release.environment}/${release.agent}.yaml`]: manifestText(release),
-    'README.md': readme,
-  }
-}
+/** README.md. Commands are those of the project's own folder, from where `npm start` runs. */
+export function devReadme({ directory, agent }: DevPage): string {
+  const dev = `agents/dev/${agent}.yaml`
+  const prod = `agents/prod/${agent}.yaml`
+  return `# dev-policy
 
-function manifestText({ agent, environment, measurement, at }: SampleRelease): string {
-  const later = new Date(at.getTime() + 90 * 24 * 3600_000)
-  return `# Evidence matches one entry of referenceValues as a whole, or it is refused.
-apiVersion: vouchsafe.dev/v1alpha1
-kind: AgentRelease
-metadata:
-  name: ${agent}
-  environment: ${environment}
-  version: "1.0.0"
-  generation: 1
-  notBefore: ${instant(new Date(at.getTime() - 24 * 3600_000))}
-  notAfter: ${instant(later)}
-spec:
-  referenceValues:
-    - id: genoa
-      tee: sev-snp
-      products: [Genoa]
-      measurement: sha384:${measurement}
-      vmpl: 0
-      minimumTcb: {bootloader: 10, snp: 25, microcode: 84}
-      guestPolicy: {smt: true}
-  release:
-    - audience: kms.example
-      ttl: 240s
+Made by \`vouchsafe dev\` with the keys in \`${directory}/keys\`, and kept from one start to the next. The running service looks
+at it every few seconds, and takes a commit only if its parent's trust files say that its signer may make it.
+\`curl -s http://127.0.0.1:8080/readyz\` shows what it holds; docs/policy.md in Vouchsafe is the whole guide.
+
+From the folder in which \`npm start\` runs:
+
+\`\`\`sh
+cd ${directory}/policy
+\`\`\`
+
+## A signed change is accepted
+
+\`git commit\` signs as alice here (see \`.git/config\`; it needs ssh-keygen). Her role is enough for ${dev}:
+
+\`\`\`sh
+sed -i -e 's/measurement: sha384:..../measurement: sha384:0000/' -e 's/generation: 1/generation: 2/' ${dev}
+git commit -am "another digest for dev"
+npx vouchsafe policy verify
+\`\`\`
+
+## An unsigned one is refused, and what was accepted stays in force
+
+\`\`\`sh
+sed -i 's/generation: 2/generation: 3/' ${dev}
+git commit --no-gpg-sign -am "nobody signed this"
+npx vouchsafe policy verify          # UnknownSigner
+git reset --hard HEAD^               # the branch goes on from what was accepted
+\`\`\`
+
+## Production needs two
+
+\`\`\`sh
+sed -i -e 's/measurement: sha384:..../measurement: sha384:0000/' -e 's/generation: 1/generation: 2/' ${prod}
+git commit -am "another digest for production"
+npx vouchsafe policy verify          # ApprovalMissing: bob is needed
+npx vouchsafe policy approve ${prod} --key ../keys/bob
+git add approvals && git commit -m "approved by bob"
+npx vouchsafe policy verify
+\`\`\`
+
+Now \`${agent}\` is refused at its next attestation: nothing runs with that digest. \`git revert\` does not bring the old one
+back, because a generation never goes down: put the old digest into generation 3, and let bob approve that.
 `
 }
-
-function instant(at: Date): string {
-  return at.toISOString().replace(/\.\d+Z$/, 'Z')
-}
-
-const readme = `# Sample policy
-
-Made by \`vouchsafe dev\` and made again at its next start. The running service reads HEAD every few seconds: change a digest
-in agents/, commit, and \`GET /readyz\` and the next attestation follow. A manifest that cannot be read keeps the last good
-commit in force.
-`

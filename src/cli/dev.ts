@@ -21,7 +21,14 @@ export interface DevService {
   /** Issuer of tokens for simulated evidence. */
   readonly issuer: string
   readonly directory: string
-  readonly policy: { readonly repository: string; readonly commit: string }
+  readonly policy: {
+    readonly repository: string
+    /** Folder of the private keys of its signers. */
+    readonly keys: string
+    /** Trust digest that the service was started with. */
+    readonly pin: string
+    readonly commit: string
+  }
   readonly agents: readonly DevAgent[]
   readonly close: () => Promise<void>
 }
@@ -60,8 +67,9 @@ const help = `vouchsafe dev: try it without hardware, accounts or network
   --json                 print the demonstration as one object
   --help
 
-Makes a simulated machine, a policy repository and a database below .vouchsafe/dev, serves on a loopback port, and lets one
-approved and one tampered agent attest. Everything but the root of trust is what production runs. Ctrl-C stops it.
+Makes a simulated machine, a signed policy repository and a database below .vouchsafe/dev, serves on a loopback port, and lets
+one approved and one tampered agent attest. Everything but the root of trust is what production runs. Repository and database
+are kept from one start to the next; delete the folder to begin anew. Ctrl-C stops it.
 `
 
 /** `args` is what follows `dev`. Resolves to the exit code; never rejects. */

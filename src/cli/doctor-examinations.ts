@@ -1,10 +1,12 @@
 /** The questions that `vouchsafe doctor` asks, each with what to do when the answer is no. */
-import type { Config, ConfigReading, Secrets, TenantConfig } from '../config.ts'
+import type { Config, ConfigReading, Secrets } from '../config.ts'
 import type { AnchorSet } from '../pki/anchor.ts'
-import type { PolicySource, Store } from '../service/ports.ts'
+import type { Store } from '../service/ports.ts'
 import { openKey } from '../service/sealed-key.ts'
+import { type PolicyPorts, tenantExaminations } from './doctor-policy.ts'
+import { type Examination, type Warning, warns } from './examination.ts'
 
-export interface DoctorPorts {
+export interface DoctorPorts extends PolicyPorts {
   readonly now: () => Date
   /** `process.version`. */
   readonly nodeVersion: string
@@ -15,23 +17,15 @@ export interface DoctorPorts {
   readonly probeDirectory: (path: string) => Promise<number>
   /** Undefined when a running service holds it. */
   readonly openStore: (directory: string) => Promise<Store | undefined>
+  /** `git version 2.39.5` */
   readonly gitVersion: () => Promise<string>
-  readonly policyOf: (tenant: TenantConfig) => PolicySource
-}
-
-export interface Examination {
-  readonly name: string
-  readonly advice: string
-  /** Resolves to what was found; rejects when it will not do. */
-  readonly examine: () => Promise<string | Warning>
-}
-
-interface Warning {
-  readonly warning: string
-  readonly advice?: string
+  /** Where a program is found; undefined where it is not. */
+  readonly findProgram: (name: string) => Promise<string | undefined>
 }
 
 const LEAST_FREE = 200 * 1024 * 1024
+/** As the mirror needs it (adapters/git-mirror.ts). */
+const OLDEST_GIT = [2, 32] as const
 
 export function examinations(ports: DoctorPorts): readonly Examination[] {
   const reading = ports.readConfig()
@@ -59,8 +53,19 @@ export function examinations(ports: DoctorPorts): readonly Examination[] {
     },
     {
       name: 'git',
-      advice: 'Install git 2.36 or newer: it reads the policy repository.',
-      examine: ports.gitVersion,
+      advice: `Install git ${OLDEST_GIT.join('.')} or newer: it reads the policy repository.`,
+      examine: async () => gitText(await ports.gitVersion()),
+    },
+    {
+      name: 'ssh',
+      advice: 'Install the OpenSSH client.',
+      examine: async () => await sshText(ports, usable?.config),
+    },
+    {
+      name: 'gpgv',
+      advice: 'Install gpgv, or sign with SSH keys.',
+      examine: async () =>
+        (await ports.findProgram('gpgv')) ?? 'absent: commits signed with OpenPGP are refused',
     },
     ...(usable ? configured(ports, usable) : []),
   ]
@@ -82,7 +87,12 @@ function configured(
         'Restore the data directory from a backup, or give back the key-encryption key under which its keys were stored.',
       examine: () => databaseText(ports, { config, secrets }),
     },
-    ...config.tenants.flatMap((tenant) => tenantExaminations(ports, tenant)),
+    {
+      name: 'operators',
+      advice: 'Name operators in VOUCHSAFE_OPERATORS_FILE.',
+      examine: async () => operatorsText(secrets),
+    },
+    ...config.tenants.flatMap((tenant) => tenantExaminations(ports, tenant, { config, secrets })),
     ...(config.explainRefusals
       ? [
           warns(
@@ -93,31 +103,6 @@ function configured(
         ]
       : []),
   ]
-}
-
-function tenantExaminations(ports: DoctorPorts, tenant: TenantConfig): readonly Examination[] {
-  const { name, simulatedRoots } = tenant
-  return [
-    {
-      name: `policy ${name}`,
-      advice:
-        'Correct the manifests that are named and commit, or correct the path (VOUCHSAFE_POLICY).',
-      examine: () => policyText(ports.policyOf(tenant)),
-    },
-    ...(simulatedRoots === undefined
-      ? []
-      : [
-          warns(
-            `tenant ${name}`,
-            `simulated evidence is accepted, under the roots in ${simulatedRoots}`,
-            'For development and CI only; its tokens have an issuer of their own.',
-          ),
-        ]),
-  ]
-}
-
-function warns(name: string, warning: string, advice: string): Examination {
-  return { name, advice, examine: async () => ({ warning }) }
 }
 
 function nodeText(version: string): string {
@@ -175,9 +160,34 @@ async function databaseText(
   }
 }
 
-async function policyText(source: PolicySource): Promise<string> {
-  await source.refresh()
-  const policy = source.accepted()
-  if (!policy) throw new Error(`${source.condition().name}: ${source.condition().message}`)
-  return `${policy.releases.length} release(s) at commit ${policy.commit}`
+/** `git version 2.39.5 (Apple Git-154)` */
+function gitText(version: string): string {
+  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(version) ?? []
+  const [oldestMajor, oldestMinor] = OLDEST_GIT
+  if (
+    Number(major) > oldestMajor ||
+    (Number(major) === oldestMajor && Number(minor) >= oldestMinor)
+  )
+    return version
+  throw new Error(`${version}; ${OLDEST_GIT.join('.')} or newer is needed`)
+}
+
+/** ssh fetches from a repository; ssh-keygen signs approvals, which is done elsewhere as well. */
+async function sshText({ findProgram }: DoctorPorts, config: Config | undefined): Promise<string> {
+  const needed = config?.tenants.filter(({ policy }) => policy.credentials?.kind === 'ssh') ?? []
+  if (needed.length > 0 && (await findProgram('ssh')) === undefined)
+    throw new Error(
+      `there is no ssh, and the policy of ${needed.map(({ name }) => name).join(', ')} is fetched with it`,
+    )
+  const keygen = await findProgram('ssh-keygen')
+  return keygen === undefined
+    ? 'ssh-keygen is absent: nobody can approve or commit from this machine, which the service does not need'
+    : `approvals can be signed with ${keygen}`
+}
+
+function operatorsText({ operators }: Secrets): string {
+  if (operators.length === 0)
+    return 'none: nobody may ask for policies and explanations, and no enforcement point may report'
+  const byRole = Map.groupBy(operators, ({ role }) => role)
+  return [...byRole].map(([role, group]) => `${group.length} ${role}`).join(', ')
 }

@@ -1,7 +1,8 @@
 /** `vouchsafe doctor`: would this machine serve? One line per question, and for each that fails what to mend. */
 import { answering, type Output, REFUSED, YES } from './answering.ts'
 import { parseArguments } from './arguments.ts'
-import { type DoctorPorts, type Examination, examinations } from './doctor-examinations.ts'
+import { type DoctorPorts, examinations } from './doctor-examinations.ts'
+import type { Examination } from './examination.ts'
 import { coloured, plain, printable, type Tone } from './text.ts'
 
 export interface DoctorDeps extends Output, DoctorPorts {
@@ -25,11 +26,13 @@ const help = `vouchsafe doctor: check what \`vouchsafe serve\` needs, with the s
 
   --json                 print {healthy, checks: [{name, state, detail, advice}]}
 
-Looks at settings, Node, clock, vendor roots, data directory, database, stored keys, git and every tenant's policy. Changes
-nothing, but for a database that it may have to make. Exits 0 (healthy, warnings included), 2 (not) or 1 (could not tell).
+Looks at settings, Node, clock, vendor roots, data directory, database, stored keys, operators, git, and for every tenant
+whether its repository can be fetched, its policy would be accepted and its OPA answers. Accepts nothing and changes
+nothing, but for a database and clones that it may have to make. Exits 0 (healthy, warnings included), 2 (not) or
+1 (could not tell).
 
 Example:
-  VOUCHSAFE_POLICY=/srv/policy vouchsafe doctor --json
+  VOUCHSAFE_POLICY=/srv/policy VOUCHSAFE_POLICY_PIN=sha256:... vouchsafe doctor --json
 `
 
 const tones: Readonly<Record<Diagnosis['state'], Tone>> = {

@@ -1,12 +1,7 @@
 /** `vouchsafe serve`: the service, until it is told to stop. Its log is JSON lines on stdout. */
-import {
-  CONFIG_FILE,
-  type Config,
-  type ConfigReading,
-  KEY_ENCRYPTION_KEY,
-  type Secrets,
-  settings,
-} from '../config.ts'
+
+import { CONFIG_FILE, KEY_ENCRYPTION_KEY, settings } from '../config/settings.ts'
+import type { Config, ConfigReading, Secrets } from '../config.ts'
 import { answering, type Output, YES } from './answering.ts'
 import { parseArguments } from './arguments.ts'
 import { reportMistakes } from './configuration-report.ts'
@@ -21,6 +16,8 @@ export interface ServeDeps extends Output {
 interface ServedService {
   /** Where it listens, which is not where it is reached behind a proxy. */
   readonly address: string
+  /** Of GET /metrics, where there is one. */
+  readonly metricsAddress: string | undefined
   readonly close: () => Promise<void>
 }
 
@@ -34,10 +31,10 @@ const help = `vouchsafe serve: verify evidence and issue tokens over HTTP, until
 Settings come from the environment, or from a JSON file that ${CONFIG_FILE} names; a variable wins over the file.
 
 ${settings
-  .map(({ variable, path, says }) => `  ${variable.padEnd(34)} ${says} (file: ${path.join('.')})`)
+  .map(({ variable, path, says }) => `  ${variable.padEnd(36)} ${says} (file: ${path.join('.')})`)
   .join('\n')}
-  ${KEY_ENCRYPTION_KEY.padEnd(34)} the key-encryption key itself: 32 bytes in hex or base64
-  ${''.padEnd(34)} more tenants: {"tenants": [{"name", "policy", "simulatedRoots"}]} (file only)
+  ${KEY_ENCRYPTION_KEY.padEnd(36)} the key-encryption key itself: 32 bytes in hex or base64
+  ${''.padEnd(36)} more tenants: {"tenants": [{"name", "policy": {...}, "simulatedRoots"}]} (file only)
 
   --json                 mistakes in the settings as one object
 
@@ -45,8 +42,8 @@ Exits 0 when it was told to stop, or 1 when it could not start.
 
 Example:
   openssl rand -hex 32 > kek && chmod 600 kek
-  VOUCHSAFE_PUBLIC_URL=https://attest.example.com VOUCHSAFE_POLICY=/srv/policy \\
-    VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=kek vouchsafe serve
+  VOUCHSAFE_PUBLIC_URL=https://attest.example.com VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=kek \\
+    VOUCHSAFE_POLICY=/srv/policy VOUCHSAFE_POLICY_PIN=sha256:... vouchsafe serve
 `
 
 /** `args` is what follows `serve`. Resolves to the exit code; never rejects. */
@@ -62,6 +59,8 @@ export async function serveCommand(args: readonly string[], deps: ServeDeps): Pr
       return reportMistakes('serve', reading.mistakes, { ...deps, json: values.json ?? false })
     const service = await deps.start(reading.config, reading.secrets)
     deps.err(`vouchsafe serve: ${reading.config.publicUrl} answers on ${service.address}\n`)
+    if (service.metricsAddress !== undefined)
+      deps.err(`vouchsafe serve: metrics are at ${service.metricsAddress}/metrics\n`)
     const signal = await deps.stopped()
     deps.err(`vouchsafe serve: ${signal}: finishing what runs\n`)
     await service.close()

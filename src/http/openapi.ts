@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type ProblemCode, problemTypes } from '../problems.ts'
 import { problemSchema } from './responses.ts'
-import type { Route } from './routes.ts'
+import type { Route, RouteHeader } from './route.ts'
 
 export interface OpenApiRequest {
   readonly routes: readonly Route[]
@@ -32,16 +32,38 @@ export function openApiDocument({ routes, publicUrl, version }: OpenApiRequest):
     },
     servers: [{ url: publicUrl }],
     paths,
-    components: { schemas: { Problem: schemaOf(problemSchema, 'output') } },
+    components: {
+      schemas: { Problem: schemaOf(problemSchema, 'output') },
+      securitySchemes: { operator: operatorScheme },
+    },
   }
 }
 
-function operation({ path, method, summary, request, response, problems }: Route): unknown {
-  const codes = [...(request ? bodyProblems : []), ...problems, ...anyProblems]
+const operatorScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'The token of an operator whose hash stands in the operators’ file. Each operation says which role it needs: viewers look, operators look and act, enforcers report what they enforce.',
+}
+
+const operatorProblems: readonly ProblemCode[] = ['operator-unauthenticated', 'operator-forbidden']
+
+function operation(route: Route): unknown {
+  const { path, method, role, welcomes, request, response, problems, status = 200 } = route
+  const codes = [
+    ...(role ? operatorProblems : []),
+    ...(request ? bodyProblems : []),
+    ...problems,
+    ...anyProblems,
+  ]
+  const parameters = [...pathParameters(route), ...(route.headers ?? []).map(headerParameter)]
   return {
-    operationId: `${method.toLowerCase()}${path.replace(/[^a-z0-9]+([a-z0-9])/gi, (_, letter: string) => letter.toUpperCase())}`,
-    summary,
-    ...(path === '/v1/attestations' && { parameters: [proofHeader] }),
+    operationId: operationId(method, path),
+    summary: summaryOf(route),
+    ...(role && { security: [{ operator: [] }] }),
+    // The empty one: nobody needs a token here.
+    ...(welcomes && { security: [{}, { operator: [] }] }),
+    ...(parameters.length > 0 && { parameters }),
     ...(request && {
       requestBody: {
         required: true,
@@ -49,24 +71,41 @@ function operation({ path, method, summary, request, response, problems }: Route
       },
     }),
     responses: {
-      200: {
-        description: 'Done',
+      [status]: {
+        description: status === 202 ? 'Heard' : 'Done',
         ...(response && {
-          content: { 'application/json': { schema: schemaOf(response, 'output') } },
+          content: {
+            [route.responseType ?? 'application/json']: { schema: schemaOf(response, 'output') },
+          },
         }),
       },
-      ...problemResponses(codes),
+      ...problemResponses([...new Set(codes)]),
     },
   }
 }
 
-const proofHeader = {
-  name: 'Attestation-Proof',
-  in: 'header',
-  required: true,
-  description:
-    'Compact JWS by the key in "jwk": header {"alg":"ES256","typ":"vouchsafe-proof+jwt"}, payload {"nonce": the challenge, "bodySha256": base64url SHA-256 of the body, "htu": the address of this endpoint}.',
-  schema: { type: 'string', maxLength: 4096 },
+function summaryOf({ summary, role, welcomes }: Route): string {
+  if (role) return `${summary} (role: ${role})`
+  return welcomes ? `${summary} (more is told to the role: ${welcomes})` : summary
+}
+
+/** `POST /v1/policies/{tenant}/diff` is postV1PoliciesTenantDiff. */
+function operationId(method: string, path: string): string {
+  const words = path.replace(/[^a-z0-9]+([a-z0-9])/gi, (_, letter: string) => letter.toUpperCase())
+  return `${method.toLowerCase()}${words.replace(/[^a-z0-9]/gi, '')}`
+}
+
+function pathParameters({ parameters = {} }: Route): readonly unknown[] {
+  return Object.entries(parameters).map(([name, schema]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: schemaOf(schema, 'input'),
+  }))
+}
+
+function headerParameter({ name, required, description }: RouteHeader): unknown {
+  return { name, in: 'header', required, description, schema: { type: 'string', maxLength: 4096 } }
 }
 
 function problemResponses(codes: readonly ProblemCode[]): Readonly<Record<string, unknown>> {

@@ -37,6 +37,8 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json' })
   if (problem.retryAfterSeconds !== undefined)
     headers.set('retry-after', `${Math.ceil(problem.retryAfterSeconds)}`)
+  // RFC 9110 section 11.6.1: whoever is asked to say who he is, is told how.
+  if (document.status === 401) headers.set('www-authenticate', 'Bearer realm="vouchsafe"')
   // What was not read of a body that is too large stays on the connection, which nobody should use again.
   if (problem.code === 'body-too-large') headers.set('connection', 'close')
   return new Response(JSON.stringify(document), { status: document.status, headers })

@@ -28,6 +28,8 @@ const name = z
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens')
   .meta({ examples: ['default'] })
 const tenant = name.default('default')
+/** Of a tenant, as it stands in a path. */
+export const tenantName = name
 const thumbprint = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, 'must be an RFC 7638 SHA-256 thumbprint in base64url')
@@ -107,6 +109,13 @@ export const attestationRequest = z.strictObject({
     description: 'For whom the token is. May be left out where the release names one only.',
   }),
 })
+
+const commit = z
+  .string()
+  .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full commit name')
+  .meta({ description: 'Full name of a commit of the policy repository.' })
+
+export const diffRequest = z.strictObject({ old: commit, new: commit })
 
 const instant = z
   .string()

@@ -1,5 +1,6 @@
 /** The answers as they stand on the wire, and how they are made from what the use cases return. */
 import { z } from 'zod'
+import type { Provenance } from '../policy/acceptance.ts'
 import { findingJson } from '../rats/finding-json.ts'
 import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
 import type { Issued } from '../service/attest.ts'
@@ -34,7 +35,25 @@ export const attestationResponse = z.strictObject({
     generation: z.int(),
     manifest: z.string(),
     referenceValue: z.string(),
+    line: z.int().meta({ description: 'Of the manifest: where the reference value begins.' }),
+    changedBy: z
+      .strictObject({ commit: z.string(), principal: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'The accepted change that last touched the manifest.' }),
   }),
+  layers: z
+    .array(
+      z.strictObject({
+        subject: z.string(),
+        digest: z.string(),
+        bound: z.enum(['hardware', 'claimed']),
+        through: z.string().nullable(),
+      }),
+    )
+    .meta({
+      description:
+        'How far the hardware’s word reaches: what it measured or names (and through which field), and what the agent only claims.',
+    }),
   policy: z.strictObject({ commit: z.string(), digest: z.string() }),
 })
 
@@ -104,9 +123,21 @@ export function attestationJson(id: string, issued: Issued) {
       generation: release.generation,
       manifest: release.manifest.file,
       referenceValue: grant.referenceValue.id,
+      line: grant.referenceValue.line,
+      changedBy: changedBy(policy.provenanceOf(release.manifest.file)),
     },
+    layers: decision.layers.map(({ subject, digest, bound, through }) => ({
+      subject,
+      digest,
+      bound,
+      through: through ?? null,
+    })),
     policy: { commit: policy.commit, digest: policy.digest },
   } satisfies z.input<typeof attestationResponse>
+}
+
+function changedBy(provenance: Provenance | undefined) {
+  return provenance ? { commit: provenance.commit, principal: provenance.principal ?? null } : null
 }
 
 export function appraisalJson({ at, appraisal, missing }: AppraisedEvidence) {
@@ -132,11 +163,11 @@ export function refusalMembers(
   { stage, failing, explanation }: Refusal,
   { explained }: { readonly explained: boolean },
 ): Readonly<Record<string, unknown>> {
-  const { findings, advice, policy, nearest } = explanation
+  const { findings, advice, policy, nearest, launchedAs } = explanation
   return {
     appraisal: id,
     stage,
     failing,
-    ...(explained && { advice, policy, nearest, findings: findings.map(findingJson) }),
+    ...(explained && { advice, policy, nearest, launchedAs, findings: findings.map(findingJson) }),
   }
 }

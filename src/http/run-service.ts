@@ -1,65 +1,120 @@
 /** The service as a running whole: a verifier behind HTTP, policies read again and again, and what is over swept away. */
 import { createServer } from 'node:net'
-import { openVerifier, type VerifierParts } from '../service/open-verifier.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { openVerifier, type TenantParts, type VerifierParts } from '../service/open-verifier.ts'
+import type { Operator } from '../service/operators.ts'
 import { readinessOf, type SelfTest } from '../service/readiness.ts'
+import { forgetOld } from '../service/retention.ts'
+import type { Verifier } from '../service/verifier.ts'
 import { app } from './app.ts'
-import { startServer } from './server.ts'
+import { metricsApp } from './metrics-app.ts'
+import { type Poller, startPoller } from './policy-poller.ts'
+import type { PolicyArchive } from './policy-routes.ts'
+import { type RunningServer, startServer } from './server.ts'
+import { countVerdicts } from './verdict-counts.ts'
+import type { PolicyWebhook } from './webhook-routes.ts'
 
-export interface ServiceParts extends Omit<VerifierParts, 'publicUrl'> {
+export interface ServiceParts extends Omit<VerifierParts, 'publicUrl' | 'pause' | 'tenants'> {
+  readonly tenants: readonly ServiceTenant[]
   readonly host: string
   /** 0 takes any that is free. */
   readonly port: number
+  /** Where GET /metrics is answered; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** Where the service is reached, for the port that it got. */
   readonly publicUrl: (port: number) => string
   readonly explainRefusals: boolean
+  readonly operators: readonly Operator[]
+  readonly archive: PolicyArchive
   readonly selfTest: SelfTest
+  /** Default 10 s: how long the port stays closed for policies that do not come. */
+  readonly firstLookMs?: number
   /** Once a minute, besides what the service does itself. */
   readonly housekeeping: () => Promise<void>
+  /** Ends what the parts hold beside the store, once nothing uses it any more. */
+  readonly release: () => Promise<void>
+}
+
+export interface ServiceTenant extends TenantParts {
+  readonly pollSeconds: number
+  /** Undefined: the tenant has no webhook. */
+  readonly webhookSecret: string | undefined
 }
 
 export interface RunningService {
   /** Where it listens, which is not where it is reached behind a proxy. */
   readonly address: string
+  /** Of GET /metrics. */
+  readonly metricsAddress: string | undefined
   readonly publicUrl: string
-  /** Takes no more requests, finishes those that run, and closes the store. */
+  /** Takes no more requests, finishes what runs, and closes the store. */
   readonly close: () => Promise<void>
 }
 
-const POLICY_POLL_MS = 10_000
 const HOUSEKEEPING_MS = 60_000
-/** Used challenges are kept this much longer than needed, for replicas whose clocks disagree. */
-const CHALLENGE_GRACE_MS = 3600_000
+/**
+ * A service that starts is mostly asked at once, so it waits for its policies, but not for ever: a forge that does not answer
+ * must not keep the port closed, behind which /readyz says that it is still fetching.
+ */
+const FIRST_LOOK_MS = 10_000
 
-/** Owns the store from here on: it is closed when the service is, and when it cannot start. */
+/** Owns the store and what `release` ends from here on: they are closed when the service is, and when it cannot start. */
 export async function runService(parts: ServiceParts): Promise<RunningService> {
-  const { host, store, journal, clock } = parts
+  const { journal, clock } = parts
+  const { journal: counting, counts } = countVerdicts(
+    journal,
+    parts.tenants.map(({ name }) => name),
+  )
+  const pollers = new Map(parts.tenants.map((tenant) => [tenant.name, pollerOf(parts, tenant)]))
+  let server: RunningServer | undefined
+  let metrics: RunningServer | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  async function close(): Promise<void> {
+    clearInterval(timer)
+    await Promise.all([server?.close(), metrics?.close()])
+    await Promise.all([...pollers.values()].map((poller) => poller.close()))
+    await parts.drift?.stop()
+    await parts.release()
+    await parts.store.close()
+  }
+
   try {
-    await refreshPolicies(parts)
-    const server = await startServer({ ...parts, app: (port) => openApp(parts, port) })
+    await firstLooks(pollers, parts.firstLookMs)
+    const opened: { verifier?: Verifier } = {}
+    server = await startServer({
+      ...parts,
+      app: async (port) => {
+        opened.verifier = await openService({ ...parts, journal: counting }, port)
+        return applicationOf(parts, opened.verifier, pollers)
+      },
+    })
+    const { verifier } = opened
+    if (parts.metrics && verifier)
+      metrics = await startServer({
+        ...parts.metrics,
+        app: async () => metricsApp({ verifier, counts }),
+      })
     journal.record({
       event: 'service.started',
       at: clock.now(),
-      fields: { host, port: server.port },
+      fields: { host: parts.host, port: server.port },
     })
-    const timers = [
-      every(POLICY_POLL_MS, parts, () => refreshPolicies(parts)),
-      every(HOUSEKEEPING_MS, parts, async () => {
-        await store.pruneChallenges(new Date(clock.now().getTime() - CHALLENGE_GRACE_MS))
-        await parts.housekeeping()
-      }),
-    ]
+    timer = every(HOUSEKEEPING_MS, parts, async () => {
+      await forgetOld(parts.store, clock.now())
+      await parts.housekeeping()
+    })
     return {
-      address: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`,
+      address: addressOf(parts.host, server),
+      metricsAddress: metrics && parts.metrics && addressOf(parts.metrics.host, metrics),
       publicUrl: parts.publicUrl(server.port),
       async close() {
-        for (const timer of timers) clearInterval(timer)
-        await server.close()
-        await store.close()
+        await close()
         journal.record({ event: 'service.stopped', at: clock.now() })
       },
     }
   } catch (cause) {
-    await store.close()
+    await close()
     throw cause
   }
 }
@@ -73,14 +128,47 @@ export async function freePort(host: string, preferred: number): Promise<number>
   })
 }
 
-async function openApp(parts: ServiceParts, port: number) {
-  const verifier = await openVerifier({ ...parts, publicUrl: parts.publicUrl(port) })
-  const { explainRefusals, selfTest } = parts
-  return app({ verifier, explainRefusals, ready: readinessOf(verifier, selfTest) })
+function pollerOf({ random }: ServiceParts, { policy, pollSeconds }: ServiceTenant): Poller {
+  return startPoller({ look: () => policy.refresh(), pollSeconds, random })
 }
 
-async function refreshPolicies({ tenants }: ServiceParts): Promise<void> {
-  await Promise.all(tenants.map(({ policy }) => policy.refresh()))
+async function firstLooks(
+  pollers: ReadonlyMap<string, Poller>,
+  mostMs = FIRST_LOOK_MS,
+): Promise<void> {
+  const waiting = new AbortController()
+  await Promise.race([
+    Promise.all([...pollers.values()].map(({ firstLook }) => firstLook)),
+    pause(mostMs, undefined, { signal: waiting.signal }).catch(() => {}),
+  ])
+  waiting.abort()
+}
+
+async function openService(parts: ServiceParts, port: number): Promise<Verifier> {
+  return await openVerifier({
+    ...parts,
+    publicUrl: parts.publicUrl(port),
+    pause: () => new Promise((resume) => setImmediate(resume)),
+  })
+}
+
+function applicationOf(
+  { explainRefusals, operators, archive, selfTest, tenants }: ServiceParts,
+  verifier: Verifier,
+  pollers: ReadonlyMap<string, Poller>,
+) {
+  const webhooks = new Map(
+    tenants.flatMap(({ name, webhookSecret: secret }): [string, PolicyWebhook][] => {
+      const nudge = pollers.get(name)?.nudge
+      return secret === undefined || !nudge ? [] : [[name, { secret, nudge }]]
+    }),
+  )
+  const ready = readinessOf(verifier, selfTest)
+  return app({ verifier, explainRefusals, operators, archive, ready, webhooks })
+}
+
+function addressOf(host: string, { port }: RunningServer): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** Keeps no program alive, never runs twice at once, and survives its own failures. */

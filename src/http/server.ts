@@ -1,17 +1,20 @@
 /** The application on a socket, with limits that a slow or silent client meets before it costs anything. */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { Problem } from '../problems.ts'
 
 export interface ServerRequest {
   /** Made once the port is known, which is part of the issuer's name when any port will do. Requests wait for it. */
-  readonly app: (port: number) => Promise<Hono>
+  readonly app: (port: number) => Promise<Application>
   readonly host: string
   /** 0 takes any that is free. */
   readonly port: number
 }
+
+/** It sees the socket that a request came in by. */
+export type Application = Hono<{ Bindings: HttpBindings }>
 
 export interface RunningServer {
   readonly port: number
@@ -32,9 +35,9 @@ const DRAIN_MS = 10_000
 /** Throws Problem('configuration-invalid') when the address cannot be had. */
 export async function startServer({ app, host, port }: ServerRequest): Promise<RunningServer> {
   // Without http2 options the adapter makes a plain HTTP/1.1 server.
-  let made: Promise<Hono> | undefined
+  let made: Promise<Application> | undefined
   const server = createAdaptorServer({
-    fetch: async (request) => (await made)?.fetch(request),
+    fetch: async (request, env) => (await made)?.fetch(request, env),
     serverOptions: limits,
   }) as Server
   await new Promise<void>((listening, failed) => {

@@ -12,6 +12,11 @@ export function digest(size: 32 | 48) {
   return spelled(size, [`${digestPrefixes[size]}`])
 }
 
+/** `sha256:<hex>`, kept as it is written: what is compared as text with what others write. */
+export const sha256Text = z
+  .string('must be text: sha256: followed by 64 hex digits')
+  .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: followed by 64 lower-case hex digits')
+
 /** `size` bytes that somebody chose; where a digest has that length, its algorithm may be named. */
 export function bytes(size: number) {
   const algorithm = digestPrefixes[size]

@@ -1,12 +1,14 @@
-/**
- * Is this file a valid AgentRelease, and what does it say? Unknown keys are mistakes: a misspelt restriction would
- * otherwise be no restriction. Every mistake is reported, with line and column.
- */
-import { createHash } from 'node:crypto'
-import { z } from 'zod'
-import type { AgentRelease } from '../rats/release.ts'
-import { identifier, referenceValueSchema } from './reference-value-schema.ts'
-import { type Mistake, readYaml, type YamlDocument } from './yaml-document.ts'
+/** Is this file a valid AgentRelease, and what does it say? Every mistake is reported, with line and column. */
+import { hash } from 'node:crypto'
+import type { z } from 'zod'
+import type { AgentRelease, ReferenceValue, RuntimeConfig } from '../rats/release.ts'
+import { identifier } from './document-fields.ts'
+import { manifestSchema } from './manifest-schema.ts'
+import { expectAt, ofTheFile, readDocument } from './policy-document.ts'
+import { linesOfFields } from './reference-value-lines.ts'
+import { configFieldOf, isBound, readRuntimeConfig } from './runtime-config.ts'
+import { visible } from './visible-text.ts'
+import type { Mistake, YamlDocument } from './yaml-document.ts'
 
 export interface ManifestFile {
   /** From the root of the repository: `agents/<environment>/<agent>.yaml`. */
@@ -14,51 +16,40 @@ export interface ManifestFile {
   readonly bytes: Uint8Array
 }
 
+export interface ManifestContext {
+  /** Ids and groups of checks that a policy may waive, which the TEEs know and this layer does not. */
+  readonly waivable: ReadonlySet<string>
+  /** Content of another file of the same commit. */
+  readonly fileAt: (path: string) => Uint8Array | undefined
+}
+
 export type ManifestReading =
   | { readonly release: AgentRelease }
   | { readonly mistakes: readonly Mistake[] }
 
-/** `waivable`: ids and groups of checks that a policy may waive, which the TEEs know and this layer does not. */
 export function readManifest(
   { path, bytes }: ManifestFile,
-  waivable: ReadonlySet<string>,
+  { waivable, fileAt }: ManifestContext,
 ): ManifestReading {
   const [, environment, agent] = /^agents\/([^/]+)\/([^/]+)\.yaml$/.exec(path) ?? []
   if (!isIdentifier(environment) || !isIdentifier(agent))
-    return failed(
+    return ofTheFile(
       'a manifest is agents/<environment>/<agent>.yaml, both names of lower-case letters, digits and inner hyphens',
     )
-  const reading = readYaml(bytes)
+  const reading = readDocument(bytes, manifestSchema)
   if ('mistakes' in reading) return reading
-  const { document } = reading
-  const parsed = manifestSchema.safeParse(document.value, { reportInput: true })
-  if (!parsed.success)
-    return { mistakes: parsed.error.issues.flatMap((issue) => mistakesOf(issue, document)) }
-
-  const { metadata, spec } = parsed.data
+  const { document, value: manifest } = reading
+  const referenceValues = referenceValuesOf(manifest, document)
+  const configuration = configurationOf(manifest, document, fileAt)
   const mistakes = [
-    ...expect(
-      metadata.name === agent,
-      document,
-      ['metadata', 'name'],
-      `must be ${agent}, as the file is called`,
-    ),
-    ...expect(
-      (metadata.environment ?? environment) === environment,
-      document,
-      ['metadata', 'environment'],
-      `must be ${environment}, as the folder is called`,
-    ),
-    ...spec.waivers.flatMap(({ check }, index) =>
-      expect(
-        waivable.has(check),
-        document,
-        ['spec', 'waivers', index, 'check'],
-        `${check} is no check that may be waived; signature, chain, binding, structure and debug never may`,
-      ),
-    ),
+    ...misnamed(manifest, document, { environment, agent }),
+    ...unwaivable(manifest, document, waivable),
+    ...configuration.mistakes,
+    ...misboundIn(referenceValues, document, configuration.config),
   ]
   if (mistakes.length > 0) return { mistakes }
+
+  const { metadata, spec } = manifest
   return {
     release: {
       environment,
@@ -67,133 +58,109 @@ export function readManifest(
       generation: metadata.generation,
       notBefore: metadata.notBefore,
       notAfter: metadata.notAfter,
-      referenceValues: spec.referenceValues.map((entry, index) => ({
-        ...entry,
-        line: document.placeOf(['spec', 'referenceValues', index]).line,
-      })),
+      referenceValues,
       waivers: new Map(spec.waivers.map(({ check, reason }) => [check, reason])),
-      rules: spec.release.map(({ audience, ttl }) => ({ audience, tokenTtlSeconds: ttl })),
-      manifest: { file: path, sha256: createHash('sha256').update(bytes).digest('hex') },
+      rules: spec.release.map(({ audience, ttl, scopes }) => ({
+        audience,
+        tokenTtlSeconds: ttl,
+        scopes,
+      })),
+      artifacts: spec.artifacts.map(({ reference, ...artifact }) => ({ ...artifact, reference })),
+      models: spec.models,
+      runtime: spec.runtime && {
+        attestEverySeconds: spec.runtime.attestEvery,
+        egress: spec.runtime.egress,
+        budget: spec.runtime.budget,
+      },
+      runtimeConfig: configuration.config,
+      manifest: { file: path, sha256: hash('sha256', bytes, 'hex') },
     },
   }
 }
 
-/** Longest life of a token: research and design agree that a policy may shorten it and never lengthen it. */
-const LONGEST_TTL_SECONDS = 300
+type Manifest = z.output<typeof manifestSchema>
 
-const instant = z
-  .string('must be text: an instant such as 2026-06-01T00:00:00Z')
-  .regex(
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
-    'must be an instant in UTC such as 2026-06-01T00:00:00Z',
-  )
-  .transform((text, context) => {
-    const at = new Date(text)
-    // 30 February parses in some engines: what is written back must be what was written.
-    if (!Number.isNaN(at.getTime()) && at.toISOString() === text.replace('Z', '.000Z')) return at
-    context.addIssue(`${text} is not in the calendar`)
-    return z.NEVER
-  })
-
-const line = (most: number) =>
-  z
-    .string('must be text: put it in quotes')
-    .min(1)
-    .max(most)
-    .regex(/^[\x20-\x7e]+$/, 'must be printable ASCII')
-
-const seconds = z
-  .string()
-  .regex(/^[1-9]\d{0,3}s$/, 'must be whole seconds such as 300s')
-  .transform((text) => Number.parseInt(text, 10))
-  .refine((ttl) => ttl <= LONGEST_TTL_SECONDS, `must be at most ${LONGEST_TTL_SECONDS}s`)
-
-const manifestSchema = z.strictObject({
-  apiVersion: z.literal('vouchsafe.dev/v1alpha1'),
-  kind: z.literal('AgentRelease'),
-  metadata: z
-    .strictObject({
-      name: identifier,
-      environment: identifier.exactOptional(),
-      version: line(64),
-      generation: z.int().min(1),
-      notBefore: instant,
-      notAfter: instant,
-    })
-    .refine(({ notBefore, notAfter }) => notBefore < notAfter, {
-      path: ['notAfter'],
-      message: 'must be later than notBefore',
-    }),
-  spec: z.strictObject({
-    referenceValues: unique(z.array(referenceValueSchema).min(1).max(256), 'id'),
-    waivers: unique(
-      z.array(z.strictObject({ check: line(128), reason: line(200) })).max(64),
-      'check',
-    ).default([]),
-    release: unique(
-      z
-        .array(z.strictObject({ audience: line(255), ttl: seconds }))
-        .min(1)
-        .max(64),
-      'audience',
-    ),
-  }),
-})
-
-function unique<T extends z.ZodType<readonly Record<string, unknown>[]>>(list: T, field: string) {
-  return list.superRefine((items, context) => {
-    const seen = new Set<unknown>()
-    for (const [index, item] of items.entries()) {
-      const value = item[field]
-      if (seen.has(value))
-        context.addIssue({
-          code: 'custom',
-          path: [index, field],
-          message: `${value} appears twice`,
-        })
-      seen.add(value)
+function referenceValuesOf({ spec }: Manifest, document: YamlDocument): readonly ReferenceValue[] {
+  return spec.referenceValues.map((entry, index) => {
+    const path = ['spec', 'referenceValues', index]
+    return {
+      ...entry,
+      line: document.placeOf(path).line,
+      lines: linesOfFields(document, path, entry.reference),
     }
   })
 }
 
-function mistakesOf(issue: z.core.$ZodIssue, document: YamlDocument): readonly Mistake[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
-      ...document.placeOf(issue.path, key),
-      message: `${pathText([...issue.path, key])} is not a known field`,
-    }))
-  const missing = issue.code === 'invalid_type' && issue.input === undefined
+/** The folder and the file's name are what is asked for; a manifest that says otherwise was copied and not finished. */
+function misnamed(
+  { metadata }: Manifest,
+  document: YamlDocument,
+  { environment, agent }: { readonly environment: string; readonly agent: string },
+): readonly Mistake[] {
   return [
-    {
-      ...document.placeOf(issue.path),
-      message: missing
-        ? `${pathText(issue.path)} is missing`
-        : `${pathText(issue.path)}: ${issue.message}`,
-    },
+    ...expectAt(document, ['metadata', 'name'], {
+      holds: metadata.name === agent,
+      message: `must be ${agent}, as the file is called`,
+    }),
+    ...expectAt(document, ['metadata', 'environment'], {
+      holds: (metadata.environment ?? environment) === environment,
+      message: `must be ${environment}, as the folder is called`,
+    }),
   ]
 }
 
-/** `spec.referenceValues[0].measurement` */
-function pathText(path: readonly PropertyKey[]): string {
-  const text = path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
-    .join('')
-  return text.replace(/^\./, '') || 'the file'
+function unwaivable(
+  { spec }: Manifest,
+  document: YamlDocument,
+  waivable: ReadonlySet<string>,
+): readonly Mistake[] {
+  return spec.waivers.flatMap(({ check }, index) =>
+    expectAt(document, ['spec', 'waivers', index, 'check'], {
+      holds: waivable.has(check),
+      message: `${check} is no check that may be waived; signature, chain, binding, structure and debug never may`,
+    }),
+  )
 }
 
-function expect(
-  holds: boolean,
+interface Configuration {
+  readonly config: RuntimeConfig | undefined
+  readonly mistakes: readonly Mistake[]
+}
+
+function configurationOf(
+  { spec: { runtimeConfig: path } }: Manifest,
   document: YamlDocument,
-  path: readonly PropertyKey[],
-  message: string,
+  fileAt: ManifestContext['fileAt'],
+): Configuration {
+  if (path === undefined) return { config: undefined, mistakes: [] }
+  const bytes = fileAt(path)
+  const reading = bytes
+    ? readRuntimeConfig(path, bytes)
+    : { mistake: `there is no file ${visible(path)} in this commit` }
+  if ('config' in reading) return { config: reading.config, mistakes: [] }
+  const at = ['spec', 'runtimeConfig']
+  return {
+    config: undefined,
+    mistakes: expectAt(document, at, { holds: false, message: reading.mistake }),
+  }
+}
+
+/** One machine is told one configuration: a reference value that expects another contradicts the manifest. */
+function misboundIn(
+  referenceValues: readonly ReferenceValue[],
+  document: YamlDocument,
+  config: RuntimeConfig | undefined,
 ): readonly Mistake[] {
-  return holds ? [] : [{ ...document.placeOf(path), message: `${pathText(path)}: ${message}` }]
+  if (!config) return []
+  return referenceValues.flatMap((referenceValue, index) => {
+    const field = configFieldOf(referenceValue)
+    return expectAt(document, ['spec', 'referenceValues', index, field.name], {
+      holds: field.expected === undefined || isBound(field, config),
+      message: `is not the digest of ${config.path}; put ${field.prefix}:${config[field.algorithm]} there, or leave it out`,
+    })
+  })
 }
 
 function isIdentifier(name: string | undefined): name is string {
   return identifier.safeParse(name).success
-}
-
-function failed(message: string): ManifestReading {
-  return { mistakes: [{ line: 1, column: 1, message }] }
 }

@@ -1,6 +1,7 @@
-/** Which reference value of a release does this evidence match, as a whole? And if none, which came nearest? */
+/** Which reference value of a release does this evidence match, as a whole? And if none, which came nearest, and by what does it differ? */
 import { type Appraisal, conclude } from '../rats/appraisal.ts'
 import type { Authentication } from '../rats/authentication.ts'
+import type { Check, Datum, Finding } from '../rats/check.ts'
 import type { AgentRelease, ReferenceValue } from '../rats/release.ts'
 import type { AnyTee } from '../rats/tee.ts'
 
@@ -27,7 +28,7 @@ export function matchRelease(
   for (const referenceValue of release.referenceValues) {
     if (referenceValue.tee !== tee.name) continue
     const appraisal = conclude(tee, authentication, release.waivers, referenceValue.reference)
-    const failing = failures(appraisal)
+    const failing = appraisal.findings.filter(refuses).length
     if (failing === 0) return { referenceValue, appraisal, accepted: true }
     if (failing < fewest) nearest = { referenceValue, appraisal, accepted: false }
     fewest = Math.min(fewest, failing)
@@ -42,6 +43,53 @@ export function matchRelease(
 }
 
 /** A check that was never reached answered nothing, which is no better than a failure. */
-function failures({ findings }: Appraisal): number {
-  return findings.filter(({ outcome }) => outcome === 'fail' || outcome === 'not-reached').length
+export function refuses({ outcome }: Finding): boolean {
+  return outcome === 'fail' || outcome === 'not-reached'
+}
+
+/** One thing by which evidence differs from a reference value, and where the manifest says otherwise. */
+export interface Difference {
+  /** Id of the check that refused. */
+  readonly check: string
+  /** Of the reference value, dotted where it nests. */
+  readonly field: string
+  /** Of the manifest. Where the field is not written, that of what would hold it. */
+  readonly line: number
+  readonly observed: Datum
+  readonly expected: Datum
+}
+
+/**
+ * What the manifest would have to say for this evidence to match, per failing check that compares a field of the reference
+ * value. Checks that no reference value can satisfy (a forged signature, debugging) are not among them.
+ */
+export function differencesOf(
+  tee: AnyTee,
+  referenceValue: ReferenceValue,
+  findings: readonly Finding[],
+): readonly Difference[] {
+  const compared = fieldsOf(tee.appraise)
+  return findings.flatMap(({ id, outcome, observed = null, expected = null }) => {
+    const field = outcome === 'fail' ? compared.get(id) : undefined
+    return field === undefined
+      ? []
+      : [{ check: id, field, line: lineOf(referenceValue, field), observed, expected }]
+  })
+}
+
+/** Check id to field. */
+function fieldsOf(checks: readonly Check<never>[]): ReadonlyMap<string, string> {
+  return new Map(
+    checks.flatMap(({ id, compares }) => (compares === undefined ? [] : [[id, compares] as const])),
+  )
+}
+
+/** What is not written stands where it would be written. */
+export function lineOf({ line, lines }: ReferenceValue, field: string): number {
+  const around = field.slice(0, Math.max(field.indexOf('.'), 0))
+  return lineAt(lines, field) ?? lineAt(lines, around) ?? line
+}
+
+function lineAt(lines: ReferenceValue['lines'], field: string): number | undefined {
+  return Object.hasOwn(lines, field) ? lines[field] : undefined
 }

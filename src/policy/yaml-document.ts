@@ -14,8 +14,10 @@ import {
   type Node,
   parseDocument,
 } from 'yaml'
+import { readPlainYaml } from './plain-yaml.ts'
+import { visible } from './visible-text.ts'
 
-interface Place {
+export interface Place {
   /** Both from 1. */
   readonly line: number
   readonly column: number
@@ -35,6 +37,8 @@ type Reading = { readonly document: YamlDocument } | { readonly mistakes: readon
 
 const LARGEST = 64 * 1024
 const DEEPEST = 16
+/** Whoever mends so many reads the file again anyway. */
+const MOST_FAULTS = 20
 
 /** `bytes` are a committed file, written by anyone who may commit. */
 export function readYaml(bytes: Uint8Array): Reading {
@@ -47,8 +51,10 @@ export function readYaml(bytes: Uint8Array): Reading {
   } catch {
     return failed(start, 'the file is not UTF-8')
   }
+  const plain = readPlainYaml(text)
+  if (plain) return { document: plain }
   try {
-    return readText(text)
+    return readAnyYaml(text)
   } catch (cause) {
     // The library composes recursively, and so does the walk below.
     if (!(cause instanceof RangeError)) throw cause
@@ -56,24 +62,28 @@ export function readYaml(bytes: Uint8Array): Reading {
   }
 }
 
-function readText(text: string): Reading {
+/** By the library, which knows all of YAML, and with it every trap. Throws RangeError for what is nested too deeply. */
+export function readAnyYaml(text: string): Reading {
   const lines = new LineCounter()
   // Uniqueness is judged below: the library's own test takes quadratic time.
   const parsed = parseDocument(text, {
     lineCounter: lines,
     schema: 'core',
     uniqueKeys: false,
+    // An excerpt for each of 65,000 faults would take seconds.
+    prettyErrors: false,
     logLevel: 'error',
   })
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
-  const faults = [...parsed.errors, ...parsed.warnings].map(({ pos: [offset], message }) => ({
-    ...place(offset),
-    // The library appends the place and an excerpt, which a mistake carries as numbers.
-    message: (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, ''),
-  }))
+  const faults = [...parsed.errors, ...parsed.warnings]
+    .slice(0, MOST_FAULTS)
+    .map(({ pos: [offset], message }) => ({
+      ...place(offset),
+      message: visible(message.split('\n')[0] ?? message),
+    }))
   if (faults.length > 0) return { mistakes: faults }
   if (parsed.directives?.yaml.explicit)
     return failed(place(0), 'directives are not allowed: the file is YAML 1.2')
@@ -108,7 +118,7 @@ function* trapsIn(node: unknown, depth: number): Generator<Trap> {
     return
   }
   if (node.anchor) yield { offset, message: 'anchors are not allowed: write the value out' }
-  if (node.tag) yield { offset, message: `tags such as ${node.tag} are not allowed` }
+  if (node.tag) yield { offset, message: `tags such as ${visible(node.tag)} are not allowed` }
   if (isScalar(node)) yield* numberTrap(node.value, node.source, offset)
   if (isMap(node)) yield* keyTraps(node.items)
   if (isCollection(node))
@@ -135,8 +145,11 @@ function* keyTraps(items: readonly { readonly key: unknown }[]): Generator<Trap>
     const name = isScalar(key) ? key.value : undefined
     if (typeof name !== 'string') yield { offset, message: 'a key must be plain text' }
     else if (isScalar(key) && (key.anchor || key.tag))
-      yield { offset, message: `the key ${name} has an anchor or a tag, which are not allowed` }
-    else if (seen.has(name)) yield { offset, message: `the key ${name} appears twice` }
+      yield {
+        offset,
+        message: `the key ${visible(name)} has an anchor or a tag, which are not allowed`,
+      }
+    else if (seen.has(name)) yield { offset, message: `the key ${visible(name)} appears twice` }
     else seen.add(name)
   }
 }

@@ -33,6 +33,8 @@ export interface Check<in Subject> {
   /** Document, revision and section that state the rule. */
   readonly cites: string
   readonly waivable?: WaiverGroup
+  /** The field of the reference value that this check compares, dotted where it nests: what to change if the change is meant. */
+  readonly compares?: string
   /** Anything but `true` or NotApplicable is a failure, a throw included. */
   readonly judge: (subject: Subject) => Judgement
 }

@@ -14,6 +14,11 @@ export interface AgentRelease {
   readonly referenceValues: readonly ReferenceValue[]
   readonly waivers: Waivers
   readonly rules: readonly ReleaseRule[]
+  readonly artifacts: readonly Artifact[]
+  readonly models: readonly Model[]
+  readonly runtime: RuntimeLimits | undefined
+  /** The file that names image and models to the machine that launches the agent; its digest can be bound by the hardware. */
+  readonly runtimeConfig: RuntimeConfig | undefined
   readonly manifest: ManifestSource
 }
 
@@ -22,6 +27,8 @@ export type ReferenceValue = {
   readonly id: string
   /** Line of the manifest on which the entry begins, from 1. */
   readonly line: number
+  /** Lines of its fields that are written: `hostData`, and one level deeper `minimumTcb.snp`. */
+  readonly lines: Readonly<Record<string, number>>
 } & (
   | { readonly tee: 'sev-snp'; readonly reference: SnpReference }
   | { readonly tee: 'tdx'; readonly reference: TdxReference }
@@ -31,6 +38,58 @@ export type ReferenceValue = {
 export interface ReleaseRule {
   readonly audience: string
   readonly tokenTtlSeconds: number
+  /** `secret:db-ro`, `model:llama-small`: what a token for this audience may be exchanged for. */
+  readonly scopes: readonly string[]
+}
+
+/** What the agent is made of beside its launch measurement. */
+export interface Artifact {
+  readonly name: string
+  readonly kind: 'image' | 'provenance' | 'sbom' | 'vex' | 'libraries' | 'plugin' | 'configuration'
+  /** `sha256:<hex>` */
+  readonly digest: string
+  /** Where it is found, for people: `registry.example/agents/invoice`. Never a tag's promise. */
+  readonly reference: string | undefined
+}
+
+export interface Model {
+  readonly name: string
+  /** Rises; an older one is refused. */
+  readonly version: number
+  /** `sha256:<hex>`: root of its OpenSSF Model Signing manifest. */
+  readonly digest: string
+}
+
+export interface RuntimeLimits {
+  readonly attestEverySeconds: number | undefined
+  /** Everything that may be reached: an empty list is nothing at all. */
+  readonly egress: readonly { readonly host: string; readonly ports: readonly number[] }[]
+  readonly budget: {
+    readonly tokensPerMinute?: number
+    readonly usdPerDay?: number
+    readonly cpuMillis?: number
+    readonly memoryMiB?: number
+  }
+}
+
+export interface RuntimeConfig {
+  readonly path: string
+  /** All hex, over the file's bytes: HOST_DATA holds the first, MRCONFIGID the second, SGX CONFIGID the third. */
+  readonly sha256: string
+  readonly sha384: string
+  readonly sha512: string
+  /** Digests (`sha256:<hex>`) that its text names. */
+  readonly names: ReadonlySet<string>
+}
+
+/** How far the hardware's word reaches: what it measured, what it names through a bound configuration, what the agent only says. */
+export interface Layer {
+  /** `launch`, `runtime-config`, `artifact:<name>`, `model:<name>` */
+  readonly subject: string
+  readonly digest: string
+  readonly bound: 'hardware' | 'claimed'
+  /** The field of the evidence through which it is bound: `measurement`, `mrTd`, `hostData`, `mrConfigId`; undefined for claims. */
+  readonly through: string | undefined
 }
 
 interface ManifestSource {

@@ -55,6 +55,28 @@ export interface Expectation<R> {
 export type Claims = { readonly [name: string]: ClaimValue }
 export type ClaimValue = string | number | boolean | null | readonly ClaimValue[] | Claims
 
+/** `?` after a type: may be null. Objects nest. */
+export type ClaimSchema = { readonly [name: string]: ClaimType | ClaimSchema }
+export type ClaimType =
+  | 'string'
+  | 'string?'
+  | 'int'
+  | 'int?'
+  | 'bool'
+  | 'bool?'
+  | 'list<string>'
+  /** Present, but not for rules: it differs with every quote (reportData), so nothing could be remembered. */
+  | 'hidden'
+
+export interface EvidenceIdentity {
+  /** What the launch is known by: hex of SNP's measurement, TDX's MRTD, SGX's MRENCLAVE. The index of reference values. */
+  readonly launch: string
+  /** Hex of every digest of code, configuration or signer in it that is not all zero. */
+  readonly digests: readonly string[]
+  /** Hex of what names the machine: chip id, PPID, platform instance id, SHA-256 of its certificate. */
+  readonly platforms: readonly string[]
+}
+
 export interface Tee<E, N extends Endorsed, R> {
   readonly name: string
   readonly mediaTypes: readonly string[]
@@ -69,6 +91,10 @@ export interface Tee<E, N extends Endorsed, R> {
   /** The 64 bytes that the guest chose; undefined where this evidence carries its binding elsewhere. */
   readonly bind: (evidence: E) => Uint8Array | undefined
   readonly claims: (evidence: E, endorsement: N) => Claims
+  /** The type of everything in `claims` that an operator's rule may look at: per field, what stands there. */
+  readonly claimSchema: ClaimSchema
+  /** By which names this evidence can be revoked, or found among the reference values. Authentic evidence only. */
+  readonly identify: (evidence: E, endorsement: N) => EvidenceIdentity
   /** Every decoded field, unauthenticated: for `inspect` only. */
   readonly inspect: (evidence: E) => Claims
   readonly expectations: Readonly<Record<string, Expectation<R>>>

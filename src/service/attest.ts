@@ -7,13 +7,14 @@ import { Problem } from '../problems.ts'
 import type { Waivers } from '../rats/check.ts'
 import { earClaims } from '../token/ear.ts'
 import { encryptToken, signToken } from '../token/issuer.ts'
+import { keptEndorsements, recordOf } from './appraisal-record.ts'
 import { authenticateRequest, type Requester, type SignedRequest } from './authenticate-request.ts'
 import type { Missing } from './collect-endorsements.ts'
 import { type Decision, decide, type Grant, type Matter } from './decision.ts'
-import type { AppraisalRecord, RecordedFinding } from './ports.ts'
+import { policyInForce } from './policy-in-force.ts'
 import { type ReceivedEvidence, teeOfEvidence } from './received-evidence.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
-import { type Call, type Tenant, uuid, type Verifier } from './verifier.ts'
+import { type Call, issuerOf, uuid, type Verifier } from './verifier.ts'
 
 export interface AttestationRequest extends ReceivedEvidence, SignedRequest {
   /** Undefined asks for the release's only audience. */
@@ -43,7 +44,7 @@ export async function attest(
 ): Promise<Attested> {
   const requester = await authenticateRequest(verifier, request, call)
   const { matter, missing } = await matterOf(verifier, request, { requester, call })
-  const decision = decide(matter)
+  const decision = await decide(matter)
   const unanswered = missing.find(({ subject }) => !isWaived(subject, matter.release.waivers))
   // What a vendor did not give may be all that is wrong, and what the agent brought in its place may be older on purpose:
   // either way there is no verdict yet, and the challenge stays good for another try.
@@ -52,7 +53,7 @@ export async function attest(
   const issued =
     decision.grant &&
     (await issue(verifier, { id, matter, decision, grant: decision.grant, requester }))
-  await keep(verifier, requester, recordOf(matter, { id, decision, issued, call }))
+  await keep(verifier, requester, { matter, id, decision, issued, call })
   // Only now may the token leave: its challenge is spent and its record durable.
   const outcome: Attested = issued
     ? { verdict: 'issued', id, issued }
@@ -70,10 +71,11 @@ function isWaived({ document }: Missing['subject'], waivers: Waivers): boolean {
 async function matterOf(
   verifier: Verifier,
   request: AttestationRequest,
-  { requester: { tenant }, call: { at } }: { readonly requester: Requester; readonly call: Call },
+  { requester: { tenant }, call }: { readonly requester: Requester; readonly call: Call },
 ): Promise<{ readonly matter: Matter; readonly missing: readonly Missing[] }> {
   const { claims, evidence, audience } = request
-  const policy = policyOf(tenant)
+  const { at, remoteAddress } = call
+  const policy = policyInForce(tenant.policy, at)
   const release = policy.releaseOf(claims.environment, claims.agent)
   if (!release)
     throw new Problem(
@@ -83,18 +85,14 @@ async function matterOf(
   const tee = teeOfEvidence(request)
   const { endorsements, missing } = await tenant.collect(evidence, tee, request.endorsements)
   const conditions = { at, anchors: tenant.anchors, endorsements, proofs: verifier.proofs }
+  const remote = tenant.remotePolicy && {
+    policy: tenant.remotePolicy,
+    connection: { remoteAddress },
+  }
   return {
-    matter: { tenant, tee, evidence, claims, policy, release, audience, conditions },
+    matter: { tenant, tee, evidence, claims, policy, release, audience, conditions, remote },
     missing,
   }
-}
-
-function policyOf({ policy }: Tenant) {
-  const accepted = policy.accepted()
-  if (accepted) return accepted
-  throw new Problem('policy-unavailable', `the policy is ${policy.condition().name}`, {
-    retryAfterSeconds: 30,
-  })
 }
 
 interface Granted {
@@ -107,10 +105,12 @@ interface Granted {
 
 async function issue(
   { build }: Verifier,
-  { id, matter, decision, grant, requester: { recipient } }: Granted,
+  { id, matter, decision, grant, requester: { tenant, recipient } }: Granted,
 ): Promise<Issued> {
-  const { issuer, assurance, referenceValue, rule } = grant
-  const { tenant, release, policy, claims, conditions } = matter
+  const { assurance, referenceValue, rule } = grant
+  const { release, policy, claims, conditions } = matter
+  const issuer = issuerOf(tenant, assurance)
+  if (!issuer) throw new Error(`no issuer for ${assurance} evidence, and yet it was granted`)
   const { status, trustVector } = decision
   const ear = earClaims({
     issuer: issuer.url,
@@ -122,6 +122,7 @@ async function issue(
     tenant: tenant.name,
     release,
     referenceValue,
+    layers: decision.layers,
     policy,
     claims,
     result: { status, trustVector, assurance },
@@ -141,49 +142,22 @@ async function issue(
 async function keep(
   { store }: Verifier,
   { challenge }: Requester,
-  record: AppraisalRecord,
-): Promise<void> {
-  if ((await store.recordAttestation(challenge, record)) === 'recorded') return
-  throw new Problem('challenge-used', 'another request with this challenge was answered before')
-}
-
-function recordOf(
-  { tenant, tee, release, policy, claims, evidence, conditions }: Matter,
   {
-    id,
-    decision,
+    matter,
     issued,
-    call,
+    ...concluded
   }: {
+    readonly matter: Matter
     readonly id: string
     readonly decision: Decision
     readonly issued: Issued | undefined
     readonly call: Call
   },
-): AppraisalRecord {
-  return {
-    id,
-    requestId: call.requestId,
-    at: call.at,
-    tenant: tenant.name,
-    environment: release.environment,
-    agent: release.agent,
-    tee: tee.name,
-    verdict: issued ? 'issued' : 'refused',
-    status: decision.status,
-    trustVector: decision.trustVector,
-    findings: decision.findings.map(
-      ({ cites: _, informs: __, ...finding }): RecordedFinding => finding,
-    ),
-    policyCommit: policy.commit,
-    policyDigest: policy.digest,
-    manifest: release.manifest.file,
-    referenceValue: decision.referenceValue?.id,
-    runtimeClaims: claims,
-    evidence,
-    endorsementsDigest: conditions.endorsements.digest,
-    token: issued && { jti: id, expiresAt: issued.expiresAt },
-  }
+): Promise<void> {
+  const record = recordOf(matter, { ...concluded, tokenEnds: issued?.expiresAt })
+  const held = keptEndorsements(matter.conditions.endorsements)
+  if ((await store.recordAttestation(challenge, record, held)) === 'recorded') return
+  throw new Problem('challenge-used', 'another request with this challenge was answered before')
 }
 
 function report(

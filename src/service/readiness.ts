@@ -11,7 +11,8 @@ import type { Evidence } from '../rats/evidence.ts'
 import { proofCache } from '../rats/proof-cache.ts'
 import type { Vector } from '../rats/vector.ts'
 import { teeByName } from '../tee/registry.ts'
-import type { Verifier } from './verifier.ts'
+import { policyInForce } from './policy-in-force.ts'
+import type { Tenant, Verifier } from './verifier.ts'
 
 export interface Readiness {
   readonly ready: boolean
@@ -42,11 +43,7 @@ export function readinessOf(verifier: Verifier, selfTest: SelfTest): () => Promi
 async function readiness(verifier: Verifier, selfTest: SelfTest): Promise<Readiness> {
   const checks = [
     await storageCheck(verifier),
-    ...[...verifier.tenants.values()].map(({ name, policy }) => ({
-      name: `policy.${name}`,
-      ok: policy.accepted() !== undefined,
-      detail: policy.condition().name,
-    })),
+    ...[...verifier.tenants.values()].map((tenant) => policyCheck(tenant, verifier.clock.now())),
     appraisalCheck(selfTest),
   ]
   return { ready: checks.every(({ ok }) => ok), checks }
@@ -85,6 +82,17 @@ async function storageCheck({ store }: Verifier): Promise<ReadinessCheck> {
     return { name: 'storage', ok: true, detail: 'answers' }
   } catch {
     return { name: 'storage', ok: false, detail: 'does not answer' }
+  }
+}
+
+/** Names of conditions only: their messages name files and people. */
+function policyCheck({ name, policy }: Tenant, at: Date): ReadinessCheck {
+  const conditions = policy.conditions(at).map((condition) => condition.name)
+  try {
+    policyInForce(policy, at)
+    return { name: `policy.${name}`, ok: true, detail: conditions.join(', ') }
+  } catch {
+    return { name: `policy.${name}`, ok: false, detail: conditions.join(', ') }
   }
 }
 

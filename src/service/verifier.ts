@@ -1,5 +1,6 @@
 /** What every use case works with: the tenants, and what the service as a whole owns. Made once, by src/main.ts. */
 import type { AnchorSet } from '../pki/anchor.ts'
+import type { RemotePolicy } from '../policy/rules/rule.ts'
 import { Problem } from '../problems.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
@@ -21,6 +22,8 @@ export interface Verifier {
   readonly journal: Journal
   readonly random: Random
   readonly clock: Clock
+  /** Lets whatever waits go first; long work awaits it again and again. */
+  readonly pause: () => Promise<void>
 }
 
 export interface Tenant {
@@ -30,7 +33,14 @@ export interface Tenant {
   /** What the vendors say about evidence, beyond what came with it. */
   readonly collect: CollectEndorsements
   readonly policy: PolicySource
-  readonly issuers: { readonly hardware: Issuer; readonly simulated: Issuer | undefined }
+  readonly issuers: Issuers<Issuer>
+  /** A policy engine beside the service, asked last; undefined where none is configured. */
+  readonly remotePolicy: RemotePolicy | undefined
+}
+
+export interface Issuers<I> {
+  readonly hardware: I
+  readonly simulated: I | undefined
 }
 
 /** One request, as far as every use case cares. */
@@ -38,17 +48,26 @@ export interface Call {
   /** The clock, read once. */
   readonly at: Date
   readonly requestId: string
+  /** As the service sees its peer: a proxy's, where one stands in front. */
+  readonly remoteAddress: string
 }
 
 /** Throws Problem('request-malformed'). `field` is where the request names the tenant. */
-export function tenantNamed({ tenants }: Verifier, name: string, field: string): Tenant {
+export function tenantNamed(
+  { tenants }: Pick<Verifier, 'tenants'>,
+  name: string,
+  field: string,
+): Tenant {
   const tenant = tenants.get(name)
   if (!tenant) throw new Problem('request-malformed', `${field}: there is no such tenant`)
   return tenant
 }
 
 /** The issuer that answers evidence of this assurance; undefined where the tenant has none, which refuses. */
-export function issuerOf({ issuers }: Tenant, assurance: Assurance): Issuer | undefined {
+export function issuerOf<I>(
+  { issuers }: { readonly issuers: Issuers<I> },
+  assurance: Assurance,
+): I | undefined {
   switch (assurance) {
     case 'hardware':
       return issuers.hardware

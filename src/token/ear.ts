@@ -2,7 +2,7 @@
  * Which claims does a token make? One attestation result in EAR shape (draft-ietf-rats-ear-03, names of 2026), possession-bound:
  * `cnf.jkt` names the key with which the agent proves each use (RFC 9449), so a stolen token is worth nothing without it.
  */
-import type { AgentRelease, ReferenceValue } from '../rats/release.ts'
+import type { AgentRelease, Layer, ReferenceValue } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { Assurance, Status, TrustVector } from '../rats/trust-vector.ts'
 
@@ -18,6 +18,8 @@ export interface EarSubject {
   /** The release that matched: the subject comes from here, never from what the agent said. */
   readonly release: AgentRelease
   readonly referenceValue: ReferenceValue
+  /** How far the hardware's word reaches (policy/layers.ts): no part of the agent is named without that. */
+  readonly layers: readonly Layer[]
   readonly policy: { readonly commit: string; readonly digest: string }
   readonly claims: RuntimeClaims
   readonly result: {
@@ -38,7 +40,7 @@ export type EarClaims = Readonly<Record<string, unknown>> & {
 }
 
 export function earClaims(subject: EarSubject): EarClaims {
-  const { issuer, release, referenceValue, policy, claims, result } = subject
+  const { issuer, release, referenceValue, layers, policy, claims, result } = subject
   const sub = subjectOf(subject)
   const iat = Math.floor(subject.at.getTime() / 1000)
   return {
@@ -74,9 +76,17 @@ export function earClaims(subject: EarSubject): EarClaims {
       manifest: release.manifest.file,
       manifest_digest: `sha256:${release.manifest.sha256}`,
       reference_value: referenceValue.id,
+      /** Of the manifest: with the commit below, the place that let this agent pass. */
+      reference_value_line: referenceValue.line,
     },
+    att_layers: layers.map(layerClaim),
     att_policy: { commit: policy.commit, digest: policy.digest },
   }
+}
+
+/** `through` is null for what nobody but the agent says. */
+function layerClaim({ subject, digest, bound, through }: Layer) {
+  return { subject, digest, bound, through: through ?? null }
 }
 
 /**

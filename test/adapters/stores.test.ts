@@ -9,7 +9,7 @@ import { jsonJournal } from '#src/adapters/json-journal.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { openPgliteStore } from '#src/adapters/pglite-store.ts'
 import type { Store } from '#src/service/ports.ts'
-import { AT, record, storeContract } from './store-contract.ts'
+import { AT, keep, record, storeContract } from './store-contract.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-stores-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -29,13 +29,11 @@ describe('a PGlite directory', () => {
     const directory = join(scratch, 'restart')
     const id = '00000000-0000-4000-8000-000000000001'
     const first = await openPgliteStore(directory)
-    await first.recordAttestation({ id: 'c', expiresAt: AT }, record(id))
+    await keep(first, { id: 'c', expiresAt: AT }, record(id))
     await first.close()
     const second = await openPgliteStore(directory)
     expect(await second.findAppraisal(id)).toEqual(record(id))
-    expect(await second.recordAttestation({ id: 'c', expiresAt: AT }, record(id))).toBe(
-      'challenge-used',
-    )
+    expect(await keep(second, { id: 'c', expiresAt: AT }, record(id))).toBe('challenge-used')
     await second.close()
   })
 
@@ -53,10 +51,10 @@ describe('a PGlite directory', () => {
 test('what the log gets of a failed query has none of its parameters', async () => {
   const id = '00000000-0000-4000-8000-000000000777'
   const secret = { ...record(id), requestId: 'a-parameter' }
-  await pglite.recordAttestation({ id: 'p1', expiresAt: AT }, secret)
-  const failed = await pglite
-    .recordAttestation({ id: 'p2', expiresAt: AT }, secret)
-    .catch((error: unknown) => error)
+  await keep(pglite, { id: 'p1', expiresAt: AT }, secret)
+  const failed = await keep(pglite, { id: 'p2', expiresAt: AT }, secret).catch(
+    (error: unknown) => error,
+  )
   const lines: string[] = []
   const journal = jsonJournal((line) => lines.push(line))
   const { cause } = failed as Error

@@ -32,13 +32,17 @@ const main = 6
 /** The first row that matches decides. */
 const house: readonly Zone[] = [
   { match: /^src\/main\.ts$/, level: main, packages: 'any', ...edge, process: 'any' },
+  // What main.ts puts together; it alone knows where the program runs.
+  { match: /^src\/compose\//, level: main, packages: 'any', ...edge },
   {
     match: /^src\/config\.ts$/,
     level: 1,
     seenFrom: 5,
+    also: /^src\/config\//,
     packages: ['zod'],
     ...pure,
   },
+  { match: /^src\/config\//, level: 1, seenFrom: 5, packages: ['zod'], ...pure },
 
   { match: /^src\/bytes\//, level: 0, packages: [], ...pure, builtins: [] },
   { match: /^src\/problems\.ts$/, level: 0, packages: [], ...pure, builtins: [] },
@@ -78,7 +82,15 @@ const house: readonly Zone[] = [
   {
     match: /^src\/adapters\//,
     level: 5,
-    packages: ['@electric-sql/pglite', 'drizzle-orm', 'jose', 'pg', 'yaml', 'zod'],
+    packages: [
+      '@electric-sql/pglite',
+      '@open-policy-agent/opa-wasm',
+      'drizzle-orm',
+      'jose',
+      'pg',
+      'yaml',
+      'zod',
+    ],
     ...edge,
     process: 'node apis',
   },

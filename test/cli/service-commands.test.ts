@@ -1,21 +1,19 @@
 /** `dev`, `serve` and `doctor` as a person or a supervisor runs them: no terminal, real database, real git, real HTTP. */
+import { createHash, createHmac } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type TestRepository, testRepository } from '../adapters/repositories.ts'
-import { valid } from '../policy/manifests.ts'
 import { runProgram, startProgram } from './program.ts'
+import { type SignedPolicy, signedPolicy } from './signed-policy.ts'
 
 const SLOW = 120_000
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-cli-'))
-let policy: TestRepository
-beforeAll(() => {
-  policy = testRepository()
-  policy.write('agents/prod/invoice-bot.yaml', valid)
-  policy.commit()
+let policy: SignedPolicy
+beforeAll(async () => {
+  policy = await signedPolicy()
 })
 afterAll(() => {
   policy.remove()
@@ -102,6 +100,15 @@ describe('vouchsafe dev', () => {
   )
 })
 
+const forServe = (cwd: string, of: SignedPolicy = policy) => ({
+  VOUCHSAFE_PUBLIC_URL: 'https://attest.example.com',
+  VOUCHSAFE_POLICY: of.path,
+  VOUCHSAFE_POLICY_PIN: of.pin,
+  VOUCHSAFE_DATA: join(cwd, 'data'),
+  VOUCHSAFE_OFFLINE: 'true',
+  VOUCHSAFE_KEY_ENCRYPTION_KEY: KEY,
+})
+
 describe('vouchsafe serve', () => {
   test('refuses to start without a key-encryption key, and tells every mistake', async () => {
     const { code, out, err } = await runProgram(['serve'], {
@@ -113,6 +120,15 @@ describe('vouchsafe serve', () => {
       expect(err).toContain(`VOUCHSAFE_${name}`)
   })
 
+  test('does not start without a pin, and says how to get one', async () => {
+    const cwd = place('serve')
+    const { VOUCHSAFE_POLICY_PIN: _, ...env } = forServe(cwd)
+    const { code, err } = await runProgram(['serve'], { cwd, env })
+    expect(code).toBe(1)
+    expect(err).toContain('VOUCHSAFE_POLICY_PIN (policy.pin) is missing')
+    expect(err).toContain('vouchsafe policy pin --repository')
+  })
+
   test(
     'serves, logs in JSON lines, and ends on SIGTERM with 0',
     async () => {
@@ -120,12 +136,10 @@ describe('vouchsafe serve', () => {
       const key = join(cwd, 'kek')
       writeFileSync(key, `${KEY}\n`)
       const port = await freePort()
+      const { VOUCHSAFE_KEY_ENCRYPTION_KEY: _, ...usual } = forServe(cwd)
       const env = {
-        VOUCHSAFE_PUBLIC_URL: 'https://attest.example.com',
-        VOUCHSAFE_POLICY: policy.path,
-        VOUCHSAFE_DATA: join(cwd, 'data'),
+        ...usual,
         VOUCHSAFE_PORT: String(port),
-        VOUCHSAFE_OFFLINE: 'true',
         VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE: key,
       }
       const program = startProgram(['serve'], { cwd, env })
@@ -157,40 +171,189 @@ describe('vouchsafe serve', () => {
     },
     SLOW,
   )
+
+  test(
+    'takes a signed change after a nudge, keeps it when an unsigned one follows, and shows both',
+    async () => {
+      const cwd = place('serve')
+      const own = await signedPolicy()
+      const token = 'a-long-token-of-an-operator'
+      const secret = 'feedface'.repeat(4)
+      writeFileSync(join(cwd, 'secret'), secret)
+      const digest = createHash('sha256').update(token).digest('hex')
+      writeFileSync(join(cwd, 'operators'), `${digest} viewer vera\n`)
+      const [port, metricsPort] = [await freePort(), await freePort()]
+      const program = startProgram(['serve'], {
+        cwd,
+        env: {
+          ...forServe(cwd, own),
+          VOUCHSAFE_PORT: String(port),
+          VOUCHSAFE_METRICS_PORT: String(metricsPort),
+          VOUCHSAFE_OPERATORS_FILE: 'operators',
+          VOUCHSAFE_POLICY_WEBHOOK_SECRET_FILE: 'secret',
+          VOUCHSAFE_POLICY_POLL_SECONDS: '3600',
+        },
+      })
+      try {
+        await program.printed('metrics are at')
+        const url = `http://127.0.0.1:${port}`
+        const nudge = async () =>
+          await fetch(`${url}/v1/webhooks/policy/default`, {
+            method: 'POST',
+            body: '{}',
+            headers: {
+              'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update('{}').digest('hex')}`,
+            },
+          })
+        const seen = async () => {
+          const response = await fetch(`${url}/v1/policies/default`, {
+            headers: { authorization: `Bearer ${token}` },
+          })
+          expect(response.status).toBe(200)
+          const { accepted, conditions, enforcementPoints } = JSON.parse(await response.text())
+          const [point] = enforcementPoints
+          return {
+            commit: accepted?.commit,
+            sequence: accepted?.sequence,
+            condition: conditions[0].name,
+            enforced: point?.commit,
+          }
+        }
+        expect(await seen()).toEqual({
+          commit: own.first,
+          sequence: 1,
+          condition: 'Synced',
+          enforced: own.first,
+        })
+        const signed = await own.change('signed')
+        expect((await nudge()).status).toBe(202)
+        await expect.poll(seen, { timeout: 20_000, interval: 200 }).toEqual({
+          commit: signed,
+          sequence: 2,
+          condition: 'Synced',
+          enforced: signed,
+        })
+        await own.change('unsigned')
+        expect((await nudge()).status).toBe(202)
+        await expect.poll(seen, { timeout: 20_000, interval: 200 }).toEqual({
+          commit: signed,
+          sequence: 2,
+          condition: 'UnknownSigner',
+          enforced: signed,
+        })
+        const ready = JSON.parse(await (await fetch(`${url}/readyz`)).text())
+        expect(ready.checks).toContainEqual({
+          name: 'policy.default',
+          ok: true,
+          detail: 'UnknownSigner',
+        })
+        const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+        expect(metrics).toContain(
+          'vouchsafe_policy_condition{tenant="default",condition="UnknownSigner"} 1\n',
+        )
+        expect(metrics).toContain('vouchsafe_policy_accepted_sequence{tenant="default"} 2\n')
+      } finally {
+        program.kill('SIGTERM')
+        await program.ended
+        own.remove()
+      }
+    },
+    SLOW,
+  )
+
+  test(
+    'begins to serve where its repository cannot be reached, releases nothing, and says so',
+    async () => {
+      const cwd = place('serve')
+      const port = await freePort()
+      const program = startProgram(['serve'], {
+        cwd,
+        env: {
+          ...forServe(cwd),
+          VOUCHSAFE_POLICY: join(cwd, 'nowhere'),
+          VOUCHSAFE_PORT: String(port),
+        },
+      })
+      await program.printed('answers on')
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`)
+      expect(response.status).toBe(503)
+      const { checks } = JSON.parse(await response.text())
+      expect(checks).toContainEqual({ name: 'policy.default', ok: false, detail: 'FetchFailed' })
+      program.kill('SIGTERM')
+      expect((await program.ended).code).toBe(0)
+    },
+    SLOW,
+  )
 })
 
 describe('vouchsafe doctor', () => {
+  const examine = async (cwd: string, env: Readonly<Record<string, string>>) => {
+    const { code, out } = await runProgram(['doctor', '--json'], { cwd, env })
+    const { healthy, checks } = JSON.parse(out)
+    const named = (name: string) => checks.find((check: { name: string }) => check.name === name)
+    return { code, healthy, checks, named }
+  }
+
   test(
     'exits 0 where all is well and 2 where it is not, with what to mend',
     async () => {
       const cwd = place('doctor')
-      const env = {
-        VOUCHSAFE_PUBLIC_URL: 'https://attest.example.com',
-        VOUCHSAFE_POLICY: policy.path,
-        VOUCHSAFE_DATA: join(cwd, 'data'),
-        VOUCHSAFE_KEY_ENCRYPTION_KEY: KEY,
-      }
-      const well = await runProgram(['doctor', '--json'], { cwd, env })
-      expect(well.code).toBe(0)
-      const report = JSON.parse(well.out)
-      expect(report.healthy).toBe(true)
-      expect(report.checks.map(({ name }: { name: string }) => name)).toEqual([
+      const env = forServe(cwd)
+      const well = await examine(cwd, env)
+      expect([well.code, well.healthy]).toEqual([0, true])
+      expect(well.checks.map(({ name }: { name: string }) => name)).toEqual([
         'node',
         'settings',
         'vendor roots',
         'clock',
         'git',
+        'ssh',
+        'gpgv',
         'data directory',
         'database',
+        'operators',
+        'repository default',
         'policy default',
       ])
-      const ill = await runProgram(['doctor'], {
+      expect(well.named('repository default').detail).toContain(policy.first)
+      expect(well.named('policy default').detail).toContain(`judged from the pin ${policy.pin}`)
+
+      const away = await runProgram(['doctor'], {
         cwd,
         env: { ...env, VOUCHSAFE_POLICY: join(cwd, 'nowhere') },
       })
-      expect(ill.code).toBe(2)
-      expect(ill.out).toContain('failure  policy default')
-      expect(ill.out).toContain('correct the path (VOUCHSAFE_POLICY)')
+      expect(away.code).toBe(2)
+      expect(away.out).toContain('failure  repository default')
+      expect(away.out).toContain('Correct the address, branch or credentials (VOUCHSAFE_POLICY')
+      expect(away.out).toContain('not judged: the repository cannot be read')
+    },
+    SLOW,
+  )
+
+  test(
+    'says what is wrong with a policy, an OPA or a pin before anybody serves it',
+    async () => {
+      const cwd = place('doctor')
+      const unsigned = await signedPolicy()
+      await unsigned.change('unsigned')
+      const ill = await examine(cwd, {
+        ...forServe(cwd, unsigned),
+        VOUCHSAFE_OPA_URL: `http://127.0.0.1:${await freePort()}`,
+      })
+      unsigned.remove()
+      expect([ill.code, ill.healthy]).toEqual([2, false])
+      expect(ill.named('policy default')).toMatchObject({
+        state: 'failure',
+        detail: expect.stringMatching(/^UnknownSigner, judged from the pin sha256:/),
+        advice: expect.stringContaining('vouchsafe policy verify'),
+      })
+      expect(ill.named('opa default')).toMatchObject({ state: 'failure' })
+
+      const other = await examine(cwd, {
+        ...forServe(cwd),
+        VOUCHSAFE_POLICY_PIN: `sha256:${'0'.repeat(64)}`,
+      })
+      expect(other.named('policy default')).toMatchObject({ state: 'failure' })
     },
     SLOW,
   )

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { CONFIG_FILE, KEY_ENCRYPTION_KEY, settings } from '../../src/config.ts'
+import { CONFIG_FILE, KEY_ENCRYPTION_KEY, settings } from '../../src/config/settings.ts'
+import { metricFamilies } from '../../src/http/metric-families.ts'
 
 const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 
@@ -19,4 +20,13 @@ test('docs/operations.md describes no setting that does not exist', () => {
   ])
   const described = [...page.matchAll(/`(VOUCHSAFE_[A-Z_]+)`/g)].map(([, variable]) => variable)
   expect(described.filter((variable) => !known.has(variable ?? ''))).toEqual([])
+})
+
+test('docs/operations.md describes every figure of GET /metrics, and none besides', () => {
+  const at = new Date(0)
+  const names = metricFamilies({ build: '', at, policies: [], verdicts: [] }).map(
+    ({ name }) => name,
+  )
+  const described = [...page.matchAll(/vouchsafe_[a-z_]+/g)].map(([name]) => name)
+  expect([...new Set(described)].toSorted()).toEqual(names.toSorted())
 })

@@ -1,9 +1,15 @@
 /** Every parser that meets bytes which an attacker may have written, with seeds that lead deep into it. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Malformed } from '../../src/bytes/malformed.ts'
 import { decodeCertificate } from '../../src/pki/certificate.ts'
 import { decodeCrl } from '../../src/pki/crl.ts'
+import { readAllowedSigners } from '../../src/policy/allowed-signers.ts'
+import { readCommit, withSignature } from '../../src/policy/commit-object.ts'
+import { readDsseEnvelope } from '../../src/policy/dsse.ts'
+import { readOpenPgpKeys } from '../../src/policy/openpgp.ts'
+import { readSshKey, sshKeyText } from '../../src/policy/ssh-key.ts'
+import { isGenuine, readSshSignature } from '../../src/policy/ssh-signature.ts'
 import { decodeVector } from '../../src/rats/vector.ts'
 import { partsOfCollateralJson } from '../../src/tee/dcap/collateral-json.ts'
 import { decodeEventLog } from '../../src/tee/dcap/event-log/decode.ts'
@@ -14,6 +20,8 @@ import { decodeTcbInfo } from '../../src/tee/dcap/tcb-info.ts'
 import { tees } from '../../src/tee/registry.ts'
 import { decodeCertificateTable } from '../../src/tee/sev-snp/certificate-table.ts'
 import { decodeVekExtensions } from '../../src/tee/sev-snp/vek.ts'
+import { openPgpKey } from '../policy/openpgp-keys.ts'
+import { armor } from '../policy/ssh-blobs.ts'
 import { fixtures } from '../vectors/fixture.ts'
 
 export interface Target {
@@ -23,6 +31,9 @@ export interface Target {
   readonly parse: (input: Uint8Array) => void
 }
 
+const sshSignatures = readdirSync(join(import.meta.dirname, '../policy/recorded'))
+  .filter((name) => name.endsWith('.sig'))
+  .map((name) => readFileSync(join(import.meta.dirname, '../policy/recorded', name), 'utf8'))
 const good = fixtures.filter(({ vector }) => vector.header.expect === 'pass')
 const text = (input: Uint8Array) => Buffer.from(input).toString('utf8')
 const bytes = (input: string) => new Uint8Array(Buffer.from(input))
@@ -100,6 +111,49 @@ export const targets: readonly Target[] = [
       ),
     parse: (input) => void decodeVector(text(input)),
   },
+  {
+    name: 'SSH signature',
+    seeds: sshSignatures.map((armored) => bytes(armored)),
+    parse: (input) => void isGenuine(readSshSignature(input), bytes('the bytes\n'), 'git'),
+  },
+  {
+    // Behind the armor, where a changed byte is not stopped by base64.
+    name: 'SSH signature blob',
+    seeds: sshSignatures.map(blobOf),
+    parse: (input) => void isGenuine(readSshSignature(armor(input)), bytes('the bytes\n'), 'git'),
+  },
+  {
+    name: 'SSH key',
+    seeds: sshKeys().map(({ blob }) => blob),
+    parse: (blob) => void readSshKey(blob),
+  },
+  {
+    name: 'allowed signers',
+    seeds: [bytes(allowedSignersSeed())],
+    parse: (input) => void readAllowedSigners(input),
+  },
+  {
+    name: 'commit object',
+    seeds: commitSeeds(),
+    parse(input) {
+      const { signature, payload } = readCommit(input)
+      if (signature?.kind === 'ssh') isGenuine(readSshSignature(signature.armored), payload, 'git')
+    },
+  },
+  {
+    name: 'DSSE envelope',
+    seeds: [
+      bytes(
+        '{"payload":"aGVsbG8gd29ybGQ=","payloadType":"x","signatures":[{"keyid":"SHA256:a","sig":"AAAA"}]}',
+      ),
+    ],
+    parse: (input) => void readDsseEnvelope(input, 'x'),
+  },
+  {
+    name: 'OpenPGP keys',
+    seeds: [1, 2].map((seed) => openPgpKey(seed).armored),
+    parse: (input) => void readOpenPgpKeys(input),
+  },
 ]
 
 /** Runs one input. Returns what escaped, or undefined when the parser did as it should. */
@@ -110,6 +164,36 @@ export function escapedFrom({ parse }: Target, input: Uint8Array): unknown {
   } catch (error) {
     return error instanceof Malformed ? undefined : error
   }
+}
+
+function blobOf(armored: string): Uint8Array {
+  return new Uint8Array(Buffer.from(armored.split('\n').slice(1, -2).join(''), 'base64'))
+}
+
+function sshKeys() {
+  return sshSignatures.map((armored) => readSshSignature(bytes(armored)).key)
+}
+
+function allowedSignersSeed(): string {
+  const options = [
+    '',
+    'namespaces="git,a@v1"',
+    'valid-after="20250101Z",valid-before="202601010000"',
+  ]
+  return sshKeys()
+    .map((key, index) => `p${index}@x ${options[index % 3]} ${sshKeyText(key)} comment\n`)
+    .join('# one\n\n')
+}
+
+function commitSeeds(): readonly Uint8Array[] {
+  const person = 'A <a@example.com> 1780000000 +0000'
+  return (['sha1', 'sha256'] as const).flatMap((format) => {
+    const name = 'ab'.repeat(format === 'sha1' ? 20 : 32)
+    const payload = bytes(
+      `tree ${name}\nparent ${name}\nauthor ${person}\ncommitter ${person}\nencoding x\n\nsubject\n`,
+    )
+    return sshSignatures.map((armored) => withSignature(payload, armored, format))
+  })
 }
 
 function collateralSeed(): Uint8Array {

@@ -13,8 +13,8 @@ import {
   claimsFor,
   openToken,
   signedAttestation,
-  signProof,
 } from '../../enclave/attestation.ts'
+import { type AttemptRequest, attestAt } from './attempt.ts'
 import {
   AT,
   agentOf,
@@ -30,6 +30,7 @@ import {
   runService,
 } from './running-service.ts'
 
+const usual = policyOf()
 let service: RunningService
 let keys: AgentKeys
 beforeAll(async () => {
@@ -37,37 +38,16 @@ beforeAll(async () => {
   keys = (await agentOf(service)).keys
 })
 afterAll(() => service.close())
-beforeEach(() => {
+beforeEach(async () => {
   service.clock.at = AT
-  service.policy.current = policyOf()
+  service.policy.current = await usual
 })
 
-interface Attempt {
+interface Attempt extends AttemptRequest {
   readonly at?: RunningService
-  /** Changes to the claims, before evidence is made for them. */
-  readonly claims?: Partial<RuntimeClaims>
-  readonly attester?: Attester
-  readonly keys?: AgentKeys
-  /** Changes to the body, before it is signed. */
-  readonly body?: (body: Record<string, unknown>) => Record<string, unknown>
-  /** Changes to what is sent, after it was signed. */
-  readonly sent?: (sent: { body: string; proof: string }) => { body: string; proof?: string }
 }
 
-async function attempt({ at = service, claims = {}, body, sent, ...by }: Attempt = {}) {
-  const signer = by.keys ?? keys
-  const { identity } = await agentOf(at)
-  const nonce = claims.nonce ?? (await challenge(at))
-  const all = { ...claimsFor(identity, signer, nonce), ...claims }
-  const made = { service: at.url, keys: signer, attester: by.attester ?? attester() }
-  const signed = await signedAttestation(all, made)
-  const text = body ? JSON.stringify(body(JSON.parse(signed.body))) : signed.body
-  const proof = await signProof(text, { claims: all, service: at.url, key: signer.sig })
-  const last = sent ? sent({ body: text, proof }) : { body: text, proof }
-  return await post(`${at.url}/v1/attestations`, last.body, {
-    ...(last.proof !== undefined && { 'attestation-proof': last.proof }),
-  })
-}
+const attempt = ({ at = service, ...asked }: Attempt = {}) => attestAt(at, { keys, ...asked })
 
 const outcomeOf = (json: { findings: { id: string; outcome: string }[] }, id: string) =>
   json.findings.find((finding) => finding.id === id)?.outcome
@@ -118,7 +98,7 @@ describe('the approved agent', () => {
         reference_value: 'current',
         manifest: 'agents/prod/invoice-bot.yaml',
       },
-      att_policy: { commit: 'c'.repeat(40), digest: policyOf().digest },
+      att_policy: { commit: 'c'.repeat(40), digest: (await usual).digest },
     })
   })
 
@@ -142,7 +122,7 @@ describe('the approved agent', () => {
     const kept = await service.verifier.store.findAppraisal(json.id)
     expect(kept).toMatchObject({
       verdict: 'issued',
-      referenceValue: 'current',
+      referenceValue: { id: 'current', isMatched: true },
       token: { jti: json.id },
     })
     expect(kept?.evidence.quote.length).toBe(1184)
@@ -150,7 +130,9 @@ describe('the approved agent', () => {
   })
 
   test('may ask for one of several audiences, and must then say which', async () => {
-    service.policy.current = policyOf(manifest((text) => `${text}    - {audience: b, ttl: 30s}\n`))
+    service.policy.current = await policyOf(
+      manifest((text) => `${text}    - {audience: b, ttl: 30s}\n`),
+    )
     const chosen = await attempt({ body: (body) => ({ ...body, audience: 'b' }) })
     const payload = decodeJwt(await openToken(chosen.json, keys))
     expect(payload.aud).toBe('b')
@@ -243,8 +225,27 @@ describe('whoever is not that agent', () => {
       code: 'evidence-rejected',
       stage: 'appraisal',
       failing: ['snp.measurement.expected'],
-      nearest: { referenceValue: 'current', failing: ['snp.measurement.expected'] },
-      policy: { file: 'agents/prod/invoice-bot.yaml', line: 15, commit: 'c'.repeat(40) },
+      nearest: {
+        referenceValue: 'current',
+        line: 15,
+        isMatched: false,
+        failing: ['snp.measurement.expected'],
+        fields: [
+          {
+            check: 'snp.measurement.expected',
+            field: 'measurement',
+            line: 17,
+            observed: 'ee'.repeat(48),
+            expected: 'a1'.repeat(48),
+          },
+        ],
+      },
+      policy: {
+        file: 'agents/prod/invoice-bot.yaml',
+        line: 17,
+        commit: 'c'.repeat(40),
+        changedBy: { commit: 'b'.repeat(40), principal: 'alice' },
+      },
       requestId: headers.get('x-request-id'),
     })
     const finding = json.findings.find(
@@ -323,7 +324,7 @@ describe('whoever is not that agent', () => {
   })
 
   test('a kind of hardware that the release does not know', async () => {
-    service.policy.current = policyOf(
+    service.policy.current = await policyOf(
       manifest((text) =>
         text.replace(
           /spec:.*release:/s,
@@ -429,7 +430,7 @@ describe('without what a verdict needs there is none', () => {
     const { status, headers, json } = await attempt({ claims: { nonce } })
     expect([status, json.code]).toEqual([503, 'policy-unavailable'])
     expect(headers.get('retry-after')).toBe('30')
-    service.policy.current = policyOf()
+    service.policy.current = await policyOf()
     expect((await attempt({ claims: { nonce } })).status).toBe(200)
   })
 
@@ -497,7 +498,7 @@ describe('without what a verdict needs there is none', () => {
   })
 
   test('no revocation list, waived by the policy with a reason: a token that says warning at best', async () => {
-    service.policy.current = policyOf(
+    service.policy.current = await policyOf(
       manifest((text) =>
         text.replace('  release:', '  waivers: [{check: revocation, reason: test}]\n  release:'),
       ),

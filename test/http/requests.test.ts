@@ -130,14 +130,26 @@ describe('a media type', () => {
 })
 
 describe('what is no route', () => {
-  test.each(['/', '/v1', '/v1/challenges/', '/v1/Challenges', '/v1//challenges', '/__proto__'])(
-    'GET %s is not found',
-    async (path) => {
-      const response = await fetch(`${service.url}${path}`)
-      expect(response.status).toBe(404)
-      expect(await response.json()).toMatchObject({ code: 'route-unknown' })
-    },
-  )
+  test.each([
+    '/',
+    '/v1',
+    '/v1/challenges/',
+    '/v1/Challenges',
+    '/v1//challenges',
+    '/__proto__',
+    '/v1/policies/',
+    '/v1/policies/default/',
+    '/v1/policies/default/other',
+    '/v1/schemas/',
+    '/v1/schemas/Nothing',
+    '/v1/schemas/%2e%2e',
+    '/v1/schemas/%E0%A4%A',
+    '/v1/schemas/AgentRelease/1',
+  ])('GET %s is not found', async (path) => {
+    const response = await fetch(`${service.url}${path}`)
+    expect(response.status).toBe(404)
+    expect(await response.json()).toMatchObject({ code: 'route-unknown' })
+  })
 
   test.each([
     ['GET', '/v1/challenges', 'POST'],
@@ -145,6 +157,13 @@ describe('what is no route', () => {
     ['OPTIONS', '/v1/appraisals', 'POST'],
     ['DELETE', '/.well-known/jwks.json', 'GET, HEAD'],
     ['POST', '/healthz', 'GET, HEAD'],
+    ['POST', '/v1/policies', 'GET, HEAD'],
+    ['DELETE', '/v1/policies/default', 'GET, HEAD'],
+    ['PUT', '/v1/policies/nobody', 'GET, HEAD'],
+    ['GET', '/v1/policies/default/diff', 'POST'],
+    ['GET', '/v1/policies/default/enforcement', 'POST'],
+    ['GET', '/v1/webhooks/policy/default', 'POST'],
+    ['OPTIONS', '/v1/schemas/AgentRelease', 'GET, HEAD'],
   ])('%s %s is not allowed', async (method, path, allow) => {
     const response = await fetch(`${service.url}${path}`, { method })
     expect(response.status).toBe(405)
@@ -241,6 +260,13 @@ describe('/openapi.json', () => {
       '/v1/challenges',
       '/v1/attestations',
       '/v1/appraisals',
+      '/v1/policies',
+      '/v1/policies/{tenant}',
+      '/v1/policies/{tenant}/enforcement',
+      '/v1/policies/{tenant}/diff',
+      '/v1/webhooks/policy/{tenant}',
+      '/v1/schemas',
+      '/v1/schemas/{name}',
       '/healthz',
       '/readyz',
     ])
@@ -258,7 +284,39 @@ describe('/openapi.json', () => {
       '500',
       '503',
     ])
+    expect(attestations.parameters.map(({ name }: { name: string }) => name)).toEqual([
+      'Attestation-Proof',
+    ])
+    expect(attestations.security).toEqual([{}, { operator: [] }])
     expect(document.paths['/v1/challenges'].post.operationId).toBe('postV1Challenges')
+    expect(document.paths['/v1/challenges'].post).not.toHaveProperty('security')
+  })
+
+  test('describes parameters of paths, who may ask, and what else may be answered', async () => {
+    const { json: document } = await get(`${service.url}/openapi.json`)
+    expect(document.components.securitySchemes.operator).toMatchObject({
+      type: 'http',
+      scheme: 'bearer',
+    })
+    const { post: diff } = document.paths['/v1/policies/{tenant}/diff']
+    expect(diff).toMatchObject({
+      operationId: 'postV1PoliciesTenantDiff',
+      summary: expect.stringContaining('(role: viewer)'),
+      security: [{ operator: [] }],
+      parameters: [{ name: 'tenant', in: 'path', required: true, schema: { type: 'string' } }],
+    })
+    expect(Object.keys(diff.responses)).toEqual(
+      expect.arrayContaining(['200', '400', '401', '403', '404', '422', '429', '500', '503']),
+    )
+    const { post: webhook } = document.paths['/v1/webhooks/policy/{tenant}']
+    expect(Object.keys(webhook.responses)).toContain('202')
+    expect(webhook).not.toHaveProperty('requestBody')
+    const { get: schema } = document.paths['/v1/schemas/{name}']
+    expect(schema.responses['200'].content).toHaveProperty(['application/schema+json'])
+    const ids = Object.values<Record<string, { operationId: string }>>(document.paths).flatMap(
+      (path) => Object.values(path).map(({ operationId }) => operationId),
+    )
+    expect(new Set(ids).size).toBe(ids.length)
   })
 })
 

@@ -2,21 +2,28 @@
  * The whole service on a loopback port, for tests: real HTTP, real signatures, simulated platforms, a clock that the test
  * moves, and a policy that the test writes.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { memoryStore } from '#src/adapters/memory-store.ts'
+import { openRuleEngine } from '#src/adapters/rule-engine.ts'
 import { app } from '#src/http/app.ts'
 import { type RunningServer, startServer } from '#src/http/server.ts'
 import { type AnchorSet, anchorSet } from '#src/pki/anchor.ts'
 import { decodeCertificate } from '#src/pki/certificate.ts'
 import { mistakeText, type Policy, readPolicy } from '#src/policy/policy.ts'
+import type { RemotePolicy } from '#src/policy/rules/rule.ts'
+import { heartbeatText, samplePolicyFiles } from '#src/policy/sample.ts'
+import { sshKeyOf, sshKeyText } from '#src/policy/ssh-key.ts'
+import { Problem } from '#src/problems.ts'
 import { proofCache } from '#src/rats/proof-cache.ts'
 import type { VectorAnchor } from '#src/rats/vector.ts'
 import { broughtOnly } from '#src/service/brought-endorsements.ts'
 import type { CollectEndorsements } from '#src/service/collect-endorsements.ts'
+import { driftWatch } from '#src/service/drift-watch.ts'
 import { openVerifier } from '#src/service/open-verifier.ts'
 import type { JournalEntry, PolicySource, Store } from '#src/service/ports.ts'
 import { readinessOf } from '#src/service/readiness.ts'
 import type { Verifier } from '#src/service/verifier.ts'
+import { tees } from '#src/tee/registry.ts'
 import {
   type AgentIdentity,
   type AgentKeys,
@@ -68,13 +75,85 @@ spec:
 `)
 }
 
-export function policyOf(text = manifest()): Policy {
-  const reading = readPolicy(
-    [{ path: 'agents/prod/invoice-bot.yaml', bytes: new TextEncoder().encode(text) }],
-    { commit: 'c'.repeat(40), waivable: new Set(['revocation']) },
+export interface PolicyOptions {
+  /** Default: forty times c. */
+  readonly commit?: string
+  /** `rules/prod.yaml` */
+  readonly rules?: string
+  /** `revoked/revoked.yaml` */
+  readonly revoked?: string
+  /** The root then asks for one, with a day of grace. */
+  readonly heartbeat?: { readonly notAfter: Date }
+}
+
+/** One manifest with trust files that nobody needs here: the commit was accepted already, its manifest as alice signed it. */
+export async function policyOf(
+  text = manifest(),
+  { commit = 'c'.repeat(40), rules, revoked, heartbeat }: PolicyOptions = {},
+): Promise<Policy> {
+  const sample = samplePolicyFiles({
+    repository: 'test-policy',
+    agent: 'invoice-bot',
+    measurement: 'a1'.repeat(48),
+    at: AT,
+    signers: [signer('alice')],
+    heartbeat: heartbeat && signer('clock'),
+  })
+  const files = {
+    'trust/root.yaml': sample['trust/root.yaml'],
+    'trust/allowed_signers': sample['trust/allowed_signers'],
+    'agents/prod/invoice-bot.yaml': text,
+    'rules/prod.yaml': rules,
+    'revoked/revoked.yaml': revoked,
+    'heartbeat.yaml': heartbeat && heartbeatText(heartbeat.notAfter),
+  }
+  const reading = await readPolicy(
+    Object.entries(files).flatMap(([path, content]) =>
+      content === undefined ? [] : [{ path, bytes: new TextEncoder().encode(content) }],
+    ),
+    {
+      commit,
+      waivable: new Set(['revocation']),
+      claimSchemas: new Map(tees.map(({ name, claimSchema }) => [name, claimSchema])),
+      engine,
+      provenance: {
+        'agents/prod/invoice-bot.yaml': { commit: 'b'.repeat(40), principal: 'alice' },
+      },
+    },
   )
   if ('policy' in reading) return reading.policy
   throw new Error(reading.mistakes.map(mistakeText).join('\n'))
+}
+
+function signer(principal: string) {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  return { principal, publicKey: sshKeyText(sshKeyOf(publicKey)) }
+}
+
+/** Without rules it starts no thread. */
+const engine = openRuleEngine()
+
+/** Of a file whose policies had rules: call it when its tests are over. */
+export async function closeEngine(): Promise<void> {
+  await engine.close()
+}
+
+/** One token for each role. */
+export const tokens = {
+  viewer: 'token-of-vera',
+  operator: 'token-of-otto',
+  enforcer: 'token-of-edda',
+} as const
+const names = { viewer: 'vera', operator: 'otto', enforcer: 'edda' } as const
+
+const operators = (['viewer', 'operator', 'enforcer'] as const).map((role) => ({
+  role,
+  name: names[role],
+  sha256: new Uint8Array(createHash('sha256').update(tokens[role]).digest()),
+}))
+
+export function bearer(role: keyof typeof tokens): Readonly<Record<string, string>> {
+  return { authorization: `Bearer ${tokens[role]}` }
 }
 
 export interface ServiceRequest {
@@ -85,6 +164,9 @@ export interface ServiceRequest {
   readonly anchors?: AnchorSet
   readonly collect?: CollectEndorsements
   readonly selfTest?: () => boolean
+  readonly remotePolicy?: RemotePolicy
+  /** Of the tenant `default`; there is none otherwise. */
+  readonly webhookSecret?: string
 }
 
 export interface RunningService {
@@ -95,13 +177,21 @@ export interface RunningService {
   readonly journal: readonly JournalEntry[]
   readonly clock: { at: Date }
   readonly policy: { current: Policy | undefined }
+  /** As the reconciler does for the tenant `default`: in the database, in force, and stored evidence appraised again. */
+  readonly accept: (policy: Policy) => Promise<void>
+  /** What the archive holds beside what was accepted. */
+  readonly known: (policy: Policy) => void
+  readonly nudges: () => number
   readonly close: () => Promise<void>
 }
 
 export async function runService(request: ServiceRequest = {}): Promise<RunningService> {
   const clock = { at: AT }
   const journal: JournalEntry[] = []
-  const policy = { current: 'policy' in request ? request.policy : policyOf() }
+  const policy = { current: 'policy' in request ? request.policy : await policyOf() }
+  const archive = new Map<string, Policy>()
+  const drift = driftWatch()
+  let nudges = 0
   const ports = {
     store: request.store ?? memoryStore(),
     random: { bytes: (size: number) => new Uint8Array(randomBytes(size)) },
@@ -114,6 +204,7 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     anchors,
     collect: request.collect ?? broughtOnly,
     policy: sourceOf(policy),
+    ...(request.remotePolicy && { remotePolicy: request.remotePolicy }),
   })
   const server: RunningServer = await startServer({
     host: '127.0.0.1',
@@ -125,18 +216,36 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
         proofs: proofCache(64),
         publicUrl: `http://127.0.0.1:${port}`,
         build: 'vouchsafe/test',
+        pause: () => new Promise((resume) => setImmediate(resume)),
+        drift,
         tenants: [
           tenant('default', request.anchors ?? anchorsOf(platform.anchors)),
           tenant('acme', anchorSet([])),
         ],
       })
       verifier = made
-      const { selfTest = () => true, explainRefusals = true } = request
-      return app({ verifier, explainRefusals, ready: readinessOf(made, selfTest) })
+      const { selfTest = () => true, explainRefusals = true, webhookSecret: secret } = request
+      return app({
+        verifier,
+        explainRefusals,
+        operators,
+        archive: {
+          async policyOf(_, commit) {
+            const found = archive.get(commit)
+            if (found) return found
+            throw new Problem('commit-unusable', `the service has not fetched commit ${commit}`)
+          },
+        },
+        webhooks: new Map(
+          secret === undefined ? [] : [['default', { secret, nudge: () => nudges++ }]],
+        ),
+        ready: readinessOf(made, selfTest),
+      })
     },
   })
   if (!verifier) throw new Error('the application was not made')
   const url = verifier.publicUrl
+  let sequence = 0
   return {
     url,
     simulated: `${url}/simulated`,
@@ -144,7 +253,29 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     journal,
     clock,
     policy,
-    close: () => server.close(),
+    async accept(next) {
+      const from = policy.current
+      const known = await ports.store.policyOf('default')
+      await ports.store.acceptPolicy(known?.commit, {
+        tenant: 'default',
+        sequence: ++sequence,
+        commit: next.commit,
+        digest: next.digest,
+        marks: {},
+        provenance: {},
+        acceptedAt: clock.at,
+      })
+      archive.set(next.commit, next)
+      policy.current = next
+      drift.accepted({ tenant: 'default', from, to: next })
+      await drift.idle()
+    },
+    known: (each) => archive.set(each.commit, each),
+    nudges: () => nudges,
+    async close() {
+      await server.close()
+      await drift.stop()
+    },
   }
 }
 
@@ -177,15 +308,19 @@ export async function post(
   )
 }
 
-export async function get(url: string) {
-  return await answer(fetch(url))
+export async function get(url: string, headers: Readonly<Record<string, string>> = {}) {
+  return await answer(fetch(url, { headers }))
 }
 
-/** Every answer but /healthz is JSON; a test that gets something else should fail here. */
+/** Every answer with a body but /healthz is JSON; a test that gets something else should fail here. */
 async function answer(asked: Promise<Response>) {
   const response = await asked
   const text = await response.text()
-  return { status: response.status, headers: response.headers, json: JSON.parse(text) }
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: text === '' ? undefined : JSON.parse(text),
+  }
 }
 
 export async function challenge(service: RunningService, tenant = 'default'): Promise<string> {
@@ -207,12 +342,14 @@ export function anchorsOf(anchors: readonly VectorAnchor[]): AnchorSet {
 function sourceOf(policy: { readonly current: Policy | undefined }): PolicySource {
   return {
     accepted: () => policy.current,
-    condition: () => ({
-      name: policy.current ? 'Synced' : 'SchemaInvalid',
-      message: '',
-      since: AT,
-      commit: undefined,
-    }),
+    conditions: () => [
+      {
+        name: policy.current ? 'Synced' : 'SchemaInvalid',
+        message: 'told to operators only',
+        since: AT,
+        commit: policy.current?.commit,
+      },
+    ],
     refresh: async () => {},
   }
 }

@@ -1,6 +1,8 @@
-/** AgentRelease manifests: what they say, and every way in which one is wrong, with file, line and column. */
+/** AgentRelease manifests: what they say. manifest-mistakes.test.ts has the ways in which one is wrong. */
+
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { altered, mistakes, read, valid } from './manifests.ts'
+import { altered, config, mistakes, read, releaseOf, valid } from './manifests.ts'
 
 const measurement = `measurement: sha384:${'a1'.repeat(48)}`
 const tuple = `      tee: sev-snp\n      ${measurement}`
@@ -25,7 +27,11 @@ describe('a valid manifest', () => {
             reference: { measurement: new Uint8Array(48).fill(0xa1) },
           },
         ],
-        rules: [{ audience: 'kms.example', tokenTtlSeconds: 300 }],
+        rules: [{ audience: 'kms.example', tokenTtlSeconds: 300, scopes: [] }],
+        artifacts: [],
+        models: [],
+        runtime: undefined,
+        runtimeConfig: undefined,
         manifest: { file: 'agents/prod/invoice-bot.yaml' },
       },
     })
@@ -131,6 +137,93 @@ describe('a valid manifest', () => {
     })
   })
 
+  test('artifacts, models, limits and scopes are what else it says', () => {
+    const release = releaseOf(
+      altered(
+        '  release:',
+        `  artifacts:
+    - {name: image, kind: image, digest: "sha256:${hex(32)}", reference: registry.example/bot}
+    - {name: sbom, kind: sbom, digest: "sha256:${hex(32, 'cc')}"}
+  models:
+    - {name: llama, version: 3, digest: "sha256:${hex(32, 'dd')}"}
+  runtime:
+    attestEvery: 15m
+    egress: [{host: api.example, ports: [443, 8443]}]
+    budget: {tokensPerMinute: 60000, usdPerDay: 50, cpuMillis: 2000, memoryMiB: 512}
+  release:`,
+      ).replace('ttl: 300s', 'ttl: 5m\n      scopes: ["secret:db-ro", "model:llama"]'),
+    )
+    expect(release).toMatchObject({
+      artifacts: [
+        {
+          name: 'image',
+          kind: 'image',
+          digest: `sha256:${hex(32)}`,
+          reference: 'registry.example/bot',
+        },
+        { name: 'sbom', kind: 'sbom', digest: `sha256:${hex(32, 'cc')}`, reference: undefined },
+      ],
+      models: [{ name: 'llama', version: 3, digest: `sha256:${hex(32, 'dd')}` }],
+      runtime: {
+        attestEverySeconds: 900,
+        egress: [{ host: 'api.example', ports: [443, 8443] }],
+        budget: { tokensPerMinute: 60000, usdPerDay: 50, cpuMillis: 2000, memoryMiB: 512 },
+      },
+      rules: [
+        {
+          audience: 'kms.example',
+          tokenTtlSeconds: 300,
+          scopes: ['secret:db-ro', 'model:llama'],
+        },
+      ],
+    })
+  })
+
+  test('limits that name no destination allow none', () =>
+    expect(releaseOf(altered('  release:', '  runtime: {}\n  release:')).runtime).toEqual({
+      attestEverySeconds: undefined,
+      egress: [],
+      budget: {},
+    }))
+
+  test('a runtime configuration is known by three digests and by the digests that it names', () => {
+    const digest = (algorithm: string) => createHash(algorithm).update(config.bytes).digest('hex')
+    const text = altered('  release:', `  runtimeConfig: ${config.path}\n  release:`)
+    expect(releaseOf(text).runtimeConfig).toEqual({
+      path: config.path,
+      sha256: digest('sha256'),
+      sha384: digest('sha384'),
+      sha512: digest('sha512'),
+      names: new Set([`sha256:${hex(32, '1a')}`, `sha256:${hex(32, '2b')}`]),
+    })
+  })
+
+  test('every field of a reference value has its line, those of its objects too', () => {
+    const [referenceValue] = releaseOf(
+      altered(
+        tuple,
+        `${tuple}
+      vmpl: 1
+      minimumTcb:
+        snp: 4
+        microcode: 5
+      guestPolicy: {smt: true}
+      products:
+        - Milan`,
+      ),
+    ).referenceValues
+    expect(referenceValue?.lines).toEqual({
+      measurement: 13,
+      vmpl: 14,
+      minimumTcb: 15,
+      'minimumTcb.snp': 16,
+      'minimumTcb.microcode': 17,
+      guestPolicy: 18,
+      'guestPolicy.smt': 18,
+      products: 19,
+    })
+  })
+
   test('a waiver carries its reason', () => {
     const reading = read(
       altered('  release:', '  waivers:\n    - {check: revocation, reason: offline}\n  release:'),
@@ -138,113 +231,4 @@ describe('a valid manifest', () => {
     const waivers = 'release' in reading && reading.release.waivers
     expect([...(waivers || [])]).toEqual([['revocation', 'offline']])
   })
-})
-
-describe('a mistake is named with its place', () => {
-  const cases: readonly [what: string, from: string, to: string, says: string][] = [
-    ['another api version', 'v1alpha1', 'v2', '1:13 apiVersion'],
-    ['another kind', 'AgentRelease', 'Pod', '2:7 kind'],
-    ['an unknown key', '  version', '  owner: me\n  version', '5:3 metadata.owner is not a known'],
-    [
-      'an unknown expectation',
-      measurement,
-      `${measurement}\n      measurment: x`,
-      '14:7 spec.referenceValues[0].measurment is not a known field',
-    ],
-    ['a missing field', '  generation: 42\n', '', '4:3 metadata.generation is missing'],
-    ['a name other than the file’s', 'name: invoice-bot', 'name: other', '4:9 metadata.name'],
-    ['a foreign environment', '  version', '  environment: dev\n  version', 'must be prod'],
-    ['a version that YAML takes for a number', '"1.8.0"', '18', '5:12 metadata.version: must be'],
-    ['generation 0', 'generation: 42', 'generation: 0', '6:15 metadata.generation'],
-    ['a generation in quotes', 'generation: 42', 'generation: "42"', '6:15 metadata.generation'],
-    ['a day that is none', '2026-01-01T', '2026-02-30T', 'is not in the calendar'],
-    ['a local time', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00+01:00', 'in UTC'],
-    ['an end before the start', '2027-01-01', '2025-01-01', '8:13 metadata.notAfter'],
-    ['an unknown TEE', 'tee: sev-snp', 'tee: sgx2', 'tee must be sev-snp, tdx or sgx'],
-    ['a digest without its algorithm', 'sha384:', '', 'must be sha384: followed by 96'],
-    ['a digest of another algorithm', 'sha384:a1', 'sha256:a1', 'must be sha384: followed by 96'],
-    ['a digest one digit short', 'sha384:a1', 'sha384:a', '13:20 spec.referenceValues[0].meas'],
-    ['a digest in capitals', 'sha384:a1', 'sha384:A1', 'lower-case hex'],
-    ['a tuple without measurement', `      ${measurement}\n`, '', 'measurement is missing'],
-    ['an empty allowlist', measurement, `${measurement}\n      chipIds: []`, 'leave it out'],
-    ['a VMPL that does not exist', measurement, `${measurement}\n      vmpl: 4`, '14:13'],
-    [
-      'report data, which the binding sets',
-      measurement,
-      `${measurement}\n      reportData: hex:00`,
-      'reportData is not a known field',
-    ],
-    [
-      'a value outside its mask',
-      tuple,
-      `      tee: sgx\n      mrEnclave: sha256:${hex(32)}\n      attributes: {mask: hex:${hex(16, '00')}, value: hex:${hex(16)}}`,
-      'its mask leaves out',
-    ],
-    [
-      'a signer alone',
-      tuple,
-      `      tee: sgx\n      mrSigner: sha256:${hex(32)}`,
-      'a signer alone approves all',
-    ],
-    [
-      'a revoked TCB',
-      tuple,
-      `      tee: sgx\n      mrEnclave: sha256:${hex(32)}\n      tcbStatuses: [Revoked]`,
-      'tcbStatuses[0]',
-    ],
-    ['a token of an hour', '300s', '3600s', 'must be at most 300s'],
-    ['a token of no time', '300s', '0s', 'must be whole seconds'],
-    ['a time to live in bare numbers', 'ttl: 300s', 'ttl: 300', '16:12 spec.release[0].ttl'],
-    ['no release rule', '    - audience: kms.example\n      ttl: 300s', '    []', 'spec.release'],
-    [
-      'an audience twice',
-      '      ttl: 300s',
-      '      ttl: 300s\n    - {audience: kms.example, ttl: 60s}',
-      '17:18 spec.release[1].audience: kms.example appears twice',
-    ],
-    [
-      'an id twice',
-      '  release:',
-      `    - {id: milan-4vcpu, tee: sev-snp, ${measurement}}\n  release:`,
-      'milan-4vcpu appears twice',
-    ],
-    [
-      'a waiver of what may not be waived',
-      '  release:',
-      '  waivers:\n    - {check: snp.signature.valid, reason: x}\n  release:',
-      '15:15 spec.waivers[0].check: snp.signature.valid is no check that may be waived',
-    ],
-    [
-      'a waiver without a reason',
-      '  release:',
-      '  waivers:\n    - {check: revocation}\n  release:',
-      'spec.waivers[0].reason is missing',
-    ],
-  ]
-  test.each(cases)('%s', (_, from, to, says) => {
-    const said = mistakes(altered(from, to))
-    expect(said.join('\n')).toContain(says)
-  })
-
-  test('all of them at once', () =>
-    expect(
-      mistakes(valid.replace('"1.8.0"', '1').replace('300s', '1h').replace('Agent', 'A')),
-    ).toHaveLength(3))
-
-  test.each(['', '[]', 'null', '"x"', '- a'])('a file that holds %j', (text) =>
-    expect(mistakes(text)).toHaveLength(1),
-  )
-
-  test.each([
-    'agents/prod/invoice-bot.yml',
-    'agents/invoice-bot.yaml',
-    'agents/prod/eu/invoice-bot.yaml',
-    'agents/prod/.yaml',
-    'agents/../invoice-bot.yaml',
-    'agents/PROD/invoice-bot.yaml',
-    'agents/prod/invoice_bot.yaml',
-    'agents/prod/README.md',
-  ])('a manifest at %s', (path) =>
-    expect(mistakes(valid, path).join()).toContain('agents/<environment>/<agent>.yaml'),
-  )
 })

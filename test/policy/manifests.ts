@@ -1,6 +1,6 @@
 /** A small valid manifest as text, and the ways in which tests change it. */
-import type { ManifestReading } from '#src/policy/manifest.ts'
-import { readManifest } from '#src/policy/manifest.ts'
+import { type ManifestReading, readManifest } from '#src/policy/manifest.ts'
+import type { AgentRelease } from '#src/rats/release.ts'
 
 const path = 'agents/prod/invoice-bot.yaml'
 export const waivable = new Set(['revocation', 'snp.vmpl.expected'])
@@ -31,7 +31,26 @@ export function altered(from: string, to: string): string {
 
 export function read(text: string | Uint8Array, at = path): ManifestReading {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text
-  return readManifest({ path: at, bytes }, waivable)
+  return readManifest({ path: at, bytes }, { waivable, fileAt })
+}
+
+/** A runtime configuration of the same commit. */
+export const config = {
+  path: 'config/prod/invoice-bot.json',
+  bytes: new TextEncoder().encode(
+    `{"image": "registry.example/bot@sha256:${'1a'.repeat(32)}", "model": "sha256:${'2b'.repeat(32)}"}`,
+  ),
+}
+
+function fileAt(path: string): Uint8Array | undefined {
+  return path === config.path ? config.bytes : undefined
+}
+
+/** The release that a text without mistakes says. */
+export function releaseOf(text: string): AgentRelease {
+  const reading = read(text)
+  if ('mistakes' in reading) throw new Error(mistakes(text).join('\n'))
+  return reading.release
 }
 
 /** `line:column message`, one per mistake. */

@@ -1,58 +1,26 @@
-/** Evidence matches one reference value as a whole: the first that fits, else the nearest is named. */
+/** Evidence matches one reference value as a whole: the first that fits, else the nearest is named, and by what it differs. */
 import { describe, expect, test } from 'vitest'
-import { anchorSet } from '#src/pki/anchor.ts'
-import { decodeCertificate } from '#src/pki/certificate.ts'
-import { matchRelease } from '#src/policy/match-release.ts'
+import { toHex } from '#src/bytes/encoding.ts'
+import { policySchemas } from '#src/policy/json-schemas.ts'
+import { differencesOf, lineOf, matchRelease } from '#src/policy/match-release.ts'
 import { releaseChecks } from '#src/policy/release-checks.ts'
-import { authenticate } from '#src/rats/authentication.ts'
 import { checklist, type Finding, judgeAll } from '#src/rats/check.ts'
-import { endorsements } from '#src/rats/endorsements.ts'
-import { proofCache } from '#src/rats/proof-cache.ts'
 import type { SnpReference } from '#src/rats/reference-values.ts'
-import type { AgentRelease, ReferenceValue } from '#src/rats/release.ts'
+import { tees } from '#src/tee/registry.ts'
 import { sevSnp } from '#src/tee/sev-snp/sev-snp.ts'
 import { milan, snpScene } from '../../fixtures/cases/snp-machines.ts'
+import { AT, authenticated, releaseOf, snpValue } from './authentic-evidence.ts'
 
-const AT = new Date('2026-06-01T00:00:00Z')
-const { evidence, parts, anchors } = snpScene({})
-const authentication = authenticate(sevSnp, evidence, {
-  at: AT,
-  anchors: anchorSet(
-    anchors.map(({ der, product }) => ({
-      certificate: decodeCertificate(der),
-      product,
-      assurance: 'simulated' as const,
-    })),
-  ),
-  endorsements: endorsements(parts),
-  waivers: new Map(),
-  proofs: proofCache(4),
-})
-
+const scene = snpScene({})
+const authentication = authenticated(sevSnp, scene)
 const { measurement, hostData } = milan.report
 const other = new Uint8Array(48)
 
-function release(...references: readonly SnpReference[]): AgentRelease {
-  return {
-    environment: 'prod',
-    agent: 'bot',
-    version: '1',
-    generation: 1,
-    notBefore: new Date('2026-01-01T00:00:00Z'),
-    notAfter: new Date('2026-12-31T00:00:00Z'),
-    referenceValues: references.map(
-      (reference, index): ReferenceValue => ({
-        id: `r${index}`,
-        line: index,
-        tee: 'sev-snp',
-        reference,
-      }),
-    ),
-    waivers: new Map(),
-    rules: [{ audience: 'kms', tokenTtlSeconds: 60 }],
-    manifest: { file: 'agents/prod/bot.yaml', sha256: '' },
-  }
-}
+const release = (...references: readonly SnpReference[]) =>
+  releaseOf(
+    'bot',
+    references.map((reference, index) => snpValue(`r${index}`, reference, index)),
+  )
 
 const matched = (...references: readonly SnpReference[]) => {
   const { accepted, referenceValue } = matchRelease(release(...references), sevSnp, authentication)
@@ -83,22 +51,95 @@ describe('a match', () => {
   test('needs a reference value of this TEE', () => expect(matched()).toEqual([false, undefined]))
 
   test('of evidence that is not authentic there is none, whatever it says', () => {
-    const quote = evidence.quote.slice()
+    const quote = scene.evidence.quote.slice()
     quote[0x200] = (quote[0x200] ?? 0) ^ 1
-    const forged = authenticate(
-      sevSnp,
-      { ...evidence, quote },
-      {
-        at: AT,
-        anchors: anchorSet([]),
-        endorsements: endorsements(parts),
-        waivers: new Map(),
-        proofs: proofCache(4),
-      },
-    )
+    const forged = authenticated(sevSnp, { ...scene, evidence: { ...scene.evidence, quote } })
     expect(matchRelease(release({ measurement }), sevSnp, forged).accepted).toBe(false)
   })
 })
+
+describe('a refusal says by what the nearest differs', () => {
+  const referenceValue = {
+    ...snpValue(
+      'r',
+      { measurement: other, minimumTcb: { snp: 255 }, guestPolicy: { smt: false }, vmpl: 3 },
+      10,
+    ),
+    lines: { measurement: 12, minimumTcb: 13, 'minimumTcb.snp': 14, guestPolicy: 15 },
+  }
+  const { appraisal } = matchRelease(releaseOf('bot', [referenceValue]), sevSnp, authentication)
+  const differences = differencesOf(sevSnp, referenceValue, appraisal.findings)
+
+  test('field by field, with what was observed and expected', () =>
+    expect(differences.find(({ field }) => field === 'measurement')).toEqual({
+      check: 'snp.measurement.expected',
+      field: 'measurement',
+      line: 12,
+      observed: toHex(measurement),
+      expected: toHex(other),
+    }))
+
+  test('at the line of the field, of what holds it, or of the entry', () =>
+    expect(differences.map(({ check, field, line }) => [check, field, line])).toEqual([
+      ['snp.policy.smt', 'guestPolicy.smt', 15],
+      ['snp.vmpl.expected', 'vmpl', 10],
+      ['snp.tcb.reported-floor', 'minimumTcb', 13],
+      ['snp.tcb.committed-floor', 'minimumTcb', 13],
+      ['snp.tcb.launch-floor', 'minimumTcb', 13],
+      ['snp.measurement.expected', 'measurement', 12],
+    ]))
+
+  test('only what failed, and only what a reference value could mend', () => {
+    const findings: readonly Finding[] = [
+      { id: 'snp.policy.debug-off', outcome: 'fail', cites: '', informs: 'executables' },
+      { id: 'snp.vmpl.expected', outcome: 'waived', cites: '', informs: 'configuration' },
+      { id: 'snp.vmpl.expected', outcome: 'not-reached', cites: '', informs: 'configuration' },
+      { id: 'constructor', outcome: 'fail', cites: '', informs: 'configuration' },
+    ]
+    expect(differencesOf(sevSnp, referenceValue, findings)).toEqual([])
+  })
+
+  test('a field named like a method of objects has no line of its own', () =>
+    expect(lineOf(referenceValue, 'constructor')).toBe(10))
+})
+
+describe.each(tees)('every field of a reference value of $name is compared', (tee) => {
+  const compared = new Set(
+    tee.appraise.flatMap(({ compares }) => (compares === undefined ? [] : [compares])),
+  )
+
+  test('by a check that says so', () => {
+    const outermost = new Set([...compared].map((field) => field.split('.')[0]))
+    expect(fieldsOf(tee.name).filter((field) => !outermost.has(field))).toEqual([])
+  })
+
+  test('and no check names a field that a manifest cannot hold', () =>
+    expect(
+      [...compared]
+        .map((field) => field.split('.')[0] ?? '')
+        // The binding sets it, and a command line may.
+        .filter((field) => field !== 'reportData' && !fieldsOf(tee.name).includes(field)),
+    ).toEqual([]))
+})
+
+/** As the published schema has them. */
+function fieldsOf(tee: string): readonly string[] {
+  // Its shape is what the schema test looks at; here a wrong one finds nothing, and fails.
+  const schema = policySchemas.get('AgentRelease') as {
+    properties: {
+      spec: { properties: { referenceValues: { items: { oneOf: readonly Entry[] } } } }
+    }
+  }
+  interface Entry {
+    readonly properties: { readonly tee: { readonly const: string } }
+  }
+  const entry = schema.properties.spec.properties.referenceValues.items.oneOf.find(
+    ({ properties }) => properties.tee.const === tee,
+  )
+  const fields = Object.keys(entry?.properties ?? {})
+  expect(fields.length).toBeGreaterThan(5)
+  return fields.filter((field) => field !== 'id' && field !== 'tee')
+}
 
 describe('a release is in force', () => {
   const failing = (change: { at?: Date; tee?: string; audience?: string | undefined }) => {

@@ -55,6 +55,16 @@ describe('refused', () => {
   })
 })
 
+test.each([
+  ['a duplicate key', '"\\e[2J": 1\n"\\e[2J": 2'],
+  ['a tag', 'a: !<\u001b[2J> x'],
+  ['an alias', 'a: *\u202ex'],
+])('%s with control characters does not reach a terminal', (_, text) => {
+  const message = said(text).join()
+  expect(message).not.toEqual('read')
+  expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+})
+
 test('what is left has its strings, integers, booleans and nulls', () => {
   const reading = readYaml(bytes('a: x\nb: [1, -2, 0]\nc: {d: true, e: null}\nf: "00e1"\ng: no'))
   expect(reading).toMatchObject({

@@ -20,9 +20,17 @@ const subject: EarSubject = {
     referenceValues: [],
     waivers: new Map(),
     rules: [],
+    artifacts: [],
+    models: [],
+    runtime: undefined,
+    runtimeConfig: undefined,
     manifest: { file: 'agents/prod/invoice-bot.yaml', sha256: 'ff' },
   },
-  referenceValue: { id: 'milan', line: 1, tee: 'sev-snp', reference: {} },
+  referenceValue: { id: 'milan', line: 12, lines: {}, tee: 'sev-snp', reference: {} },
+  layers: [
+    { subject: 'launch', digest: 'sha384:aa', bound: 'hardware', through: 'measurement' },
+    { subject: 'artifact:image', digest: 'sha256:bb', bound: 'claimed', through: undefined },
+  ],
   policy: { commit: 'c', digest: 'sha256:00' },
   claims: {
     nonce: 'challenge',
@@ -72,7 +80,12 @@ test('a whole token, written out', () =>
       manifest: 'agents/prod/invoice-bot.yaml',
       manifest_digest: 'sha256:ff',
       reference_value: 'milan',
+      reference_value_line: 12,
     },
+    att_layers: [
+      { subject: 'launch', digest: 'sha384:aa', bound: 'hardware', through: 'measurement' },
+      { subject: 'artifact:image', digest: 'sha256:bb', bound: 'claimed', through: null },
+    ],
     att_policy: { commit: 'c', digest: 'sha256:00' },
   }))
 

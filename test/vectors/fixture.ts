@@ -30,7 +30,7 @@ export const fixtures: readonly Fixture[] = globSync('**/*.vector', { cwd: root 
   })
 
 /** What is judged besides the evidence itself, and against which reference value. */
-function conditionsOf({ vector, tee }: Fixture): {
+export function conditionsOf({ vector, tee }: Fixture): {
   readonly conditions: Conditions
   readonly reference: unknown
 } {

@@ -28,6 +28,7 @@ export interface Rule {
   readonly id: string
   readonly informs: Claim
   readonly cites: string
+  readonly compares: string
   readonly waivable?: WaiverGroup
 }
 
@@ -53,6 +54,7 @@ export const platformChecks: readonly Check<Subject>[] = [
     informs: 'hardware',
     cites: `${PCS}, tcbStatus; ${QVL} checkTcbLevel, convergeTcbStatusWithQeTcbStatus`,
     waivable: 'tcb',
+    compares: 'tcbStatuses',
     judge: ({ endorsement, reference }) => judgeStatus(endorsement, reference),
   },
   {
@@ -60,12 +62,14 @@ export const platformChecks: readonly Check<Subject>[] = [
     informs: 'hardware',
     cites: 'Intel PCS API v4, tcbEvaluationDataNumber',
     waivable: 'tcb',
+    compares: 'minimumTcbEvaluationDataNumber',
     judge: ({ endorsement, reference }) => judgeEvaluationNumber(endorsement, reference),
   },
   {
     id: 'dcap.fmspc.not-denied',
     informs: 'hardware',
     cites: `${PROFILE}, FMSPC`,
+    compares: 'deniedFmspcs',
     judge: ({ endorsement, reference: { deniedFmspcs } }) =>
       deniedFmspcs
         ? judgeFmspc(toHex(extensionOf(endorsement).fmspc), deniedFmspcs)
@@ -75,6 +79,7 @@ export const platformChecks: readonly Check<Subject>[] = [
     id: 'dcap.platform.allowed',
     informs: 'instance-identity',
     cites: `${PROFILE}, Platform Instance ID and PPID`,
+    compares: 'platforms',
     judge: ({ endorsement, reference: { platforms } }) =>
       platforms ? judgeAllowed(extensionOf(endorsement), platforms) : noExpectation,
   },
@@ -82,6 +87,7 @@ export const platformChecks: readonly Check<Subject>[] = [
     id: 'dcap.platform.not-denied',
     informs: 'instance-identity',
     cites: `${PROFILE}, Platform Instance ID and PPID`,
+    compares: 'deniedPlatforms',
     judge: ({ endorsement, reference: { deniedPlatforms } }) =>
       deniedPlatforms ? judgeNotDenied(extensionOf(endorsement), deniedPlatforms) : noExpectation,
   },

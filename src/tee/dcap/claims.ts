@@ -3,7 +3,7 @@ import { toHex } from '../../bytes/encoding.ts'
 import type { Claims, ClaimValue } from '../../rats/tee.ts'
 import { evaluationNumberOf, extensionOf, tcbOf } from './appraisal-checks.ts'
 import type { DcapEndorsement } from './endorse.ts'
-import { sgxBody } from './layouts.ts'
+import { sgxBody, type TdBody } from './layouts.ts'
 import { withoutTerminators } from './pem.ts'
 import type { BodyLayout, Quote } from './quote.ts'
 import type { TcbEvaluation } from './tcb-level.ts'
@@ -39,6 +39,12 @@ export function claims<B>(quote: Quote<B>, endorsement: DcapEndorsement): Claims
     smtEnabled: platform?.smtEnabled ?? null,
     pckSha256: endorsement.pck.path?.certificates[0].sha256 ?? null,
   }
+}
+
+/** What only TDX 1.5 reports is null in what 1.0 reports, so that a rule that names it can be asked of both. */
+export function tdClaims(quote: Quote<TdBody>, endorsement: DcapEndorsement): Claims {
+  const { teeTcbSvn2 = null, mrServiceTd = null, ...rest } = claims(quote, endorsement)
+  return { ...rest, teeTcbSvn2, mrServiceTd }
 }
 
 /** Unauthenticated, the quoting enclave's report included. */

@@ -77,44 +77,52 @@ export const sgxChecks: readonly SgxCheck[] = [
       ),
   },
   expectedBits(
-    expectation('attributes', 'configuration', 'ATTRIBUTES'),
+    expectation('attributes', 'configuration', { field: 'ATTRIBUTES', compares: 'attributes' }),
     (enclave) => enclave.attributes,
     (reference) => reference.attributes,
   ),
   expectedField(
-    expectation('mr-enclave', 'executables', 'MRENCLAVE'),
+    expectation('mr-enclave', 'executables', { field: 'MRENCLAVE', compares: 'mrEnclave' }),
     (enclave) => enclave.mrEnclave,
     (reference) => reference.mrEnclave,
   ),
   expectedField(
-    expectation('mr-signer', 'executables', 'MRSIGNER'),
+    expectation('mr-signer', 'executables', { field: 'MRSIGNER', compares: 'mrSigner' }),
     (enclave) => enclave.mrSigner,
     (reference) => reference.mrSigner,
   ),
   {
-    ...expectation('isv-prod-id', 'executables', 'ISVPRODID'),
+    ...expectation('isv-prod-id', 'executables', { field: 'ISVPRODID', compares: 'isvProdId' }),
     judge: ({ evidence: { body }, reference }) => judgeProduct(body, reference),
   },
   {
     id: 'sgx.isv-svn.floor',
     informs: 'executables',
     cites: `${SDM}, REPORT.ISVSVN`,
+    compares: 'minimumIsvSvn',
     judge: ({ evidence: { body }, reference }) => judgeSvn(body, reference),
   },
   expectedField(
-    expectation('config-id', 'configuration', 'CONFIGID'),
+    expectation('config-id', 'configuration', { field: 'CONFIGID', compares: 'configId' }),
     (enclave) => enclave.configId,
     (reference) => reference.configId,
   ),
   expectedField(
-    expectation('report-data', 'instance-identity', 'REPORTDATA'),
+    expectation('report-data', 'instance-identity', {
+      field: 'REPORTDATA',
+      compares: 'reportData',
+    }),
     (enclave) => enclave.reportData,
     (reference) => reference.reportData,
   ),
 ]
 
-function expectation(name: string, informs: SgxCheck['informs'], field: string) {
-  return { id: `sgx.${name}.expected`, informs, cites: `${SDM}, REPORT.${field}` }
+function expectation(
+  name: string,
+  informs: SgxCheck['informs'],
+  { field, compares }: { readonly field: string; readonly compares: keyof SgxReference },
+) {
+  return { id: `sgx.${name}.expected`, informs, cites: `${SDM}, REPORT.${field}`, compares }
 }
 
 /** Only together with the signer does it say anything: every signer numbers products of its own. */

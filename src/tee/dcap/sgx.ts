@@ -2,9 +2,11 @@
 import type { SgxReference } from '../../rats/reference-values.ts'
 import { defineTee, type Expectation } from '../../rats/tee.ts'
 import { authenticityChecks } from './authenticity-checks.ts'
+import { sgxClaimSchema } from './claim-schema.ts'
 import { claims, inspect } from './claims.ts'
 import { type DcapEndorsement, type DcapForm, endorse } from './endorse.ts'
 import { exactBits, numberOf } from './expectation.ts'
+import { identifyEnclave } from './identify.ts'
 import { BODY_SGX, type SgxBody, sgxBody, TEE_SGX } from './layouts.ts'
 import { sgxProfiles } from './profiles.ts'
 import { decodeQuote, type Quote, resemblesQuote, structure, teeTypeOf } from './quote.ts'
@@ -52,6 +54,8 @@ export const sgx = defineTee<SgxQuote, DcapEndorsement, SgxReference>({
   endorse: (quote, context) => endorse(quote, form, context),
   bind: ({ body }) => body.reportData,
   claims,
+  claimSchema: sgxClaimSchema,
+  identify: identifyEnclave,
   inspect,
   expectations,
   noReference: {},

@@ -53,6 +53,7 @@ const otherChecks: readonly TdxCheck[] = [
     informs: 'configuration',
     cites: `${ABI}, TDINFO_STRUCT.MRSERVICETD (TDX 1.5)`,
     waivable: 'attributes',
+    compares: 'serviceTds',
     judge: judgeServiceTd,
   },
   {
@@ -63,74 +64,75 @@ const otherChecks: readonly TdxCheck[] = [
   },
 ]
 
-const identity = (name: string, field: string) => ({
+const identity = (name: string, field: string, compares: keyof TdxReference) => ({
   id: `tdx.${name}.expected`,
   informs: 'executables' as const,
   cites: `${ABI}, ${field}`,
+  compares,
 })
-const setting = (name: string, field: string) => ({
-  ...identity(name, field),
+const setting = (...named: Parameters<typeof identity>) => ({
+  ...identity(...named),
   informs: 'configuration' as const,
 })
 
 const expectationChecks: readonly TdxCheck[] = [
   expectedField(
-    identity('mr-td', 'MRTD'),
+    identity('mr-td', 'MRTD', 'mrTd'),
     (td) => td.mrTd,
     (reference) => reference.mrTd,
   ),
   expectedField(
-    identity('rtmr0', 'RTMR0'),
+    identity('rtmr0', 'RTMR0', 'rtmr0'),
     (td) => td.rtmr0,
     (reference) => reference.rtmr0,
   ),
   expectedField(
-    identity('rtmr1', 'RTMR1'),
+    identity('rtmr1', 'RTMR1', 'rtmr1'),
     (td) => td.rtmr1,
     (reference) => reference.rtmr1,
   ),
   expectedField(
-    identity('rtmr2', 'RTMR2'),
+    identity('rtmr2', 'RTMR2', 'rtmr2'),
     (td) => td.rtmr2,
     (reference) => reference.rtmr2,
   ),
   expectedField(
-    identity('rtmr3', 'RTMR3'),
+    identity('rtmr3', 'RTMR3', 'rtmr3'),
     (td) => td.rtmr3,
     (reference) => reference.rtmr3,
   ),
   expectedField(
-    setting('mr-config-id', 'MRCONFIGID'),
+    setting('mr-config-id', 'MRCONFIGID', 'mrConfigId'),
     (td) => td.mrConfigId,
     (reference) => reference.mrConfigId,
   ),
   expectedField(
-    setting('mr-owner', 'MROWNER'),
+    setting('mr-owner', 'MROWNER', 'mrOwner'),
     (td) => td.mrOwner,
     (reference) => reference.mrOwner,
   ),
   expectedField(
-    setting('mr-owner-config', 'MROWNERCONFIG'),
+    setting('mr-owner-config', 'MROWNERCONFIG', 'mrOwnerConfig'),
     (td) => td.mrOwnerConfig,
     (reference) => reference.mrOwnerConfig,
   ),
   expectedField(
-    { ...identity('mr-seam', 'MRSEAM'), informs: 'hardware' },
+    { ...identity('mr-seam', 'MRSEAM', 'mrSeam'), informs: 'hardware' },
     (td) => td.mrSeam,
     (reference) => reference.mrSeam,
   ),
   expectedField(
-    { ...identity('report-data', 'REPORTDATA'), informs: 'instance-identity' },
+    { ...identity('report-data', 'REPORTDATA', 'reportData'), informs: 'instance-identity' },
     (td) => td.reportData,
     (reference) => reference.reportData,
   ),
   expectedBits(
-    setting('attributes', 'ATTRIBUTES'),
+    setting('attributes', 'ATTRIBUTES', 'tdAttributes'),
     (td) => td.tdAttributes,
     (reference) => reference.tdAttributes,
   ),
   expectedBits(
-    setting('xfam', 'XFAM'),
+    setting('xfam', 'XFAM', 'xfam'),
     (td) => td.xfam,
     (reference) => reference.xfam,
   ),

@@ -5,9 +5,11 @@
 import type { TdxReference } from '../../rats/reference-values.ts'
 import { defineTee, type Expectation } from '../../rats/tee.ts'
 import { authenticityChecks } from './authenticity-checks.ts'
-import { claims, inspect } from './claims.ts'
+import { tdxClaimSchema } from './claim-schema.ts'
+import { inspect, tdClaims } from './claims.ts'
 import { type DcapEndorsement, type DcapForm, endorse } from './endorse.ts'
 import { exactBits } from './expectation.ts'
+import { identifyTd } from './identify.ts'
 import { BODY_TD10, BODY_TD15, type TdBody, TEE_TDX, td10Body, td15Body } from './layouts.ts'
 import { tdxProfiles } from './profiles.ts'
 import { decodeQuote, type Quote, resemblesQuote, structure, teeTypeOf } from './quote.ts'
@@ -67,7 +69,9 @@ export const tdx = defineTee<TdxQuote, DcapEndorsement, TdxReference>({
   decode: (evidence) => decodeQuote(evidence, form),
   endorse: (quote, context) => endorse(quote, form, context),
   bind: ({ body }) => body.reportData,
-  claims,
+  claims: tdClaims,
+  claimSchema: tdxClaimSchema,
+  identify: identifyTd,
   inspect,
   expectations,
   noReference: {},

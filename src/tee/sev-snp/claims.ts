@@ -10,7 +10,7 @@ import {
 } from './bits.ts'
 import type { SnpEndorsement } from './endorse.ts'
 import type { SnpEvidence } from './evidence.ts'
-import { type Product, productOfCpuid } from './product.ts'
+import { type Product, productOfCpuid, tcbComponents } from './product.ts'
 import { tcbOf } from './tcb.ts'
 
 export function claims(evidence: SnpEvidence, { vek }: SnpEndorsement): Claims {
@@ -36,7 +36,7 @@ export function inspect(evidence: SnpEvidence): Claims {
 function fields({ report, signingKey }: SnpEvidence, product: Product | undefined): Claims {
   const tcb = (raw: Uint8Array): Claims => ({
     raw: toHex(raw),
-    ...(product && tcbOf(raw, product)),
+    ...(product && componentsOf(raw, product)),
   })
   return {
     version: report.version,
@@ -74,20 +74,24 @@ function fields({ report, signingKey }: SnpEvidence, product: Product | undefine
     reportedTcb: tcb(report.reportedTcb),
     committedTcb: tcb(report.committedTcb),
     launchTcb: tcb(report.launchTcb),
-    cpuid:
-      report.cpuidFamily === undefined
-        ? null
-        : {
-            family: report.cpuidFamily,
-            model: report.cpuidModel ?? null,
-            stepping: report.cpuidStepping ?? null,
-          },
+    /** From version 3 on. */
+    cpuid: {
+      family: report.cpuidFamily ?? null,
+      model: report.cpuidModel ?? null,
+      stepping: report.cpuidStepping ?? null,
+    },
     chipId: toHex(report.chipId),
     currentFirmware: `${report.currentMajor}.${report.currentMinor}.${report.currentBuild}`,
     committedFirmware: `${report.committedMajor}.${report.committedMinor}.${report.committedBuild}`,
     launchMitVector: report.launchMitVector === undefined ? null : hex64(report.launchMitVector),
     currentMitVector: report.currentMitVector === undefined ? null : hex64(report.currentMitVector),
   }
+}
+
+/** Components that the product lacks are null, so that a rule that names one can be asked of every product. */
+function componentsOf(raw: Uint8Array, product: Product): Claims {
+  const tcb = tcbOf(raw, product)
+  return Object.fromEntries(tcbComponents.map((component) => [component, tcb[component] ?? null]))
 }
 
 function named(field: bigint, bits: Readonly<Record<string, bigint>>): Claims {

@@ -2,7 +2,14 @@
 import { toHex } from '../../bytes/encoding.ts'
 import { type Judgement, refuse } from '../../rats/check.ts'
 import type { SnpPlatformBit, SnpPolicyBit } from '../../rats/reference-values.ts'
-import { check, noExpectation, REPORT, type SnpCheck, type Subject } from './appraisal-check.ts'
+import {
+  check,
+  comparing,
+  noExpectation,
+  REPORT,
+  type SnpCheck,
+  type Subject,
+} from './appraisal-check.ts'
 import { platformBits, policyBits } from './bits.ts'
 
 const POLICY = 'AMD 56860 rev. 1.58 table 9'
@@ -46,7 +53,10 @@ export const configurationChecks: readonly SnpCheck[] = [
       ),
     'attributes',
   ),
-  check('snp.policy.abi', 'configuration', `${POLICY}, ABI_MAJOR and ABI_MINOR`, judgeAbi, 'tcb'),
+  comparing(
+    'minimumAbi',
+    check('snp.policy.abi', 'configuration', `${POLICY}, ABI_MAJOR and ABI_MINOR`, judgeAbi, 'tcb'),
+  ),
   policyBitCheck('smt', 'smt'),
   policyBitCheck('single-socket', 'singleSocket'),
   policyBitCheck('cxl', 'cxl'),
@@ -77,50 +87,59 @@ export const configurationChecks: readonly SnpCheck[] = [
   platformBitCheck('ciphertext-hiding', 'ciphertextHiding'),
   platformBitCheck('alias-check', 'aliasCheck'),
   platformBitCheck('tio', 'tio'),
-  check(
-    'snp.vmpl.expected',
-    'configuration',
-    `${REPORT}, VMPL`,
-    ({ evidence, reference }) => {
-      const expected = reference.vmpl ?? 0
-      return (
-        evidence.report.vmpl === expected ||
-        refuse(
-          `the report was requested at VMPL ${evidence.report.vmpl}, expected ${expected}: less privileged software asked for it`,
-          evidence.report.vmpl,
-          expected,
+  comparing(
+    'vmpl',
+    check(
+      'snp.vmpl.expected',
+      'configuration',
+      `${REPORT}, VMPL`,
+      ({ evidence, reference }) => {
+        const expected = reference.vmpl ?? 0
+        return (
+          evidence.report.vmpl === expected ||
+          refuse(
+            `the report was requested at VMPL ${evidence.report.vmpl}, expected ${expected}: less privileged software asked for it`,
+            evidence.report.vmpl,
+            expected,
+          )
         )
-      )
-    },
-    'attributes',
+      },
+      'attributes',
+    ),
   ),
 ]
 
 function policyBitCheck(subject: string, bit: SnpPolicyBit): SnpCheck {
   const name = `guest policy ${bit}`
-  return check(
-    `snp.policy.${subject}`,
-    'configuration',
-    `${POLICY}, ${bit}`,
-    ({ evidence, reference }) =>
-      judgeBit(name, evidence.report.policy, policyBits[bit], {
-        wanted: reference.guestPolicy?.[bit],
-      }),
-    'attributes',
+  return comparing(
+    `guestPolicy.${bit}`,
+    check(
+      `snp.policy.${subject}`,
+      'configuration',
+      `${POLICY}, ${bit}`,
+      ({ evidence, reference }) =>
+        judgeBit(name, evidence.report.policy, policyBits[bit], {
+          wanted: reference.guestPolicy?.[bit],
+        }),
+      'attributes',
+    ),
   )
 }
 
 function platformBitCheck(subject: string, bit: SnpPlatformBit): SnpCheck {
   const name = `platform info ${bit}`
-  return check(
-    `snp.platform.${subject}`,
-    'configuration',
-    `${REPORT}, PLATFORM_INFO ${bit}`,
-    ({ evidence, reference }) =>
-      judgeBit(name, evidence.report.platformInfo, platformBits[bit], {
-        wanted: reference.platformInfo?.[bit],
-      }),
-    'attributes',
+  return comparing(
+    `platformInfo.${bit}`,
+    check(
+      `snp.platform.${subject}`,
+      'configuration',
+      `${REPORT}, PLATFORM_INFO ${bit}`,
+      ({ evidence, reference }) =>
+        judgeBit(name, evidence.report.platformInfo, platformBits[bit], {
+          wanted: reference.platformInfo?.[bit],
+        }),
+      'attributes',
+    ),
   )
 }
 

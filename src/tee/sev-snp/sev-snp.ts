@@ -2,10 +2,12 @@
 import type { SnpReference } from '../../rats/reference-values.ts'
 import { defineTee, type Expectation } from '../../rats/tee.ts'
 import { authenticityChecks } from './authenticity-checks.ts'
+import { claimSchema } from './claim-schema.ts'
 import { claims, inspect } from './claims.ts'
 import { configurationChecks } from './configuration-checks.ts'
 import { endorse, type SnpEndorsement } from './endorse.ts'
 import { decodeEvidence, type SnpEvidence, structure } from './evidence.ts'
+import { identify } from './identify.ts'
 import { referenceChecks } from './reference-checks.ts'
 import { tcbChecks } from './tcb-checks.ts'
 
@@ -37,6 +39,8 @@ export const sevSnp = defineTee<SnpEvidence, SnpEndorsement, SnpReference>({
   endorse,
   bind: ({ report }) => report.reportData,
   claims,
+  claimSchema,
+  identify,
   inspect,
   expectations,
   noReference: {},

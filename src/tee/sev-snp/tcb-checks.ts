@@ -1,6 +1,13 @@
 /** Is the firmware under this guest new enough, and will it stay so? */
 import { type Judgement, refuse } from '../../rats/check.ts'
-import { check, noExpectation, REPORT, type SnpCheck, type Subject } from './appraisal-check.ts'
+import {
+  check,
+  comparing,
+  noExpectation,
+  REPORT,
+  type SnpCheck,
+  type Subject,
+} from './appraisal-check.ts'
 import { extensionsOf } from './authenticity-checks.ts'
 import { componentsBelow, describeTcb, type Tcb, tcbOf } from './tcb.ts'
 
@@ -16,12 +23,15 @@ export const tcbChecks: readonly SnpCheck[] = [
   floorCheck('reported', 'reportedTcb'),
   floorCheck('committed', 'committedTcb'),
   floorCheck('launch', 'launchTcb'),
-  check(
-    'snp.firmware.floor',
-    'hardware',
-    `${REPORT}, COMMITTED_MAJOR, _MINOR, _BUILD`,
-    judgeFirmware,
-    'tcb',
+  comparing(
+    'minimumFirmware',
+    check(
+      'snp.firmware.floor',
+      'hardware',
+      `${REPORT}, COMMITTED_MAJOR, _MINOR, _BUILD`,
+      judgeFirmware,
+      'tcb',
+    ),
   ),
   mitigationCheck('launch', 'launchMitVector'),
   mitigationCheck('current', 'currentMitVector'),
@@ -70,25 +80,28 @@ function judgeProvisional(subject: Subject): Judgement {
 const versionOf = (major: number, minor: number, build: number) => `${major}.${minor}.${build}`
 
 function floorCheck(name: string, field: TcbField): SnpCheck {
-  return check(
-    `snp.tcb.${name}-floor`,
-    'hardware',
-    `${REPORT}, ${field}`,
-    (subject) => {
-      const floor = subject.reference.minimumTcb
-      if (!floor) return noExpectation('the TCB')
-      const tcb = tcbField(subject, field)
-      const below = componentsBelow(tcb, floor)
-      return (
-        below.length === 0 ||
-        refuse(
-          `${name} TCB (${describeTcb(tcb)}) is below the floor (${describeTcb(floor)}) in ${below.join(', ')}`,
-          describeTcb(tcb),
-          describeTcb(floor),
+  return comparing(
+    'minimumTcb',
+    check(
+      `snp.tcb.${name}-floor`,
+      'hardware',
+      `${REPORT}, ${field}`,
+      (subject) => {
+        const floor = subject.reference.minimumTcb
+        if (!floor) return noExpectation('the TCB')
+        const tcb = tcbField(subject, field)
+        const below = componentsBelow(tcb, floor)
+        return (
+          below.length === 0 ||
+          refuse(
+            `${name} TCB (${describeTcb(tcb)}) is below the floor (${describeTcb(floor)}) in ${below.join(', ')}`,
+            describeTcb(tcb),
+            describeTcb(floor),
+          )
         )
-      )
-    },
-    'tcb',
+      },
+      'tcb',
+    ),
   )
 }
 
@@ -110,23 +123,26 @@ function judgeFirmware({ evidence, reference }: Subject): Judgement {
 
 /** Reports before version 5 carry no vector: that is not the same as a vector of zero, and it satisfies no demand. */
 function mitigationCheck(name: string, field: 'launchMitVector' | 'currentMitVector'): SnpCheck {
-  return check(
-    `snp.mitigation.${name}`,
-    'hardware',
-    `${REPORT}, ${field} (report version 5)`,
-    ({ evidence, reference }) => {
-      const wanted = reference.mitigations
-      if (wanted === undefined) return noExpectation('mitigations')
-      const vector = evidence.report[field]
-      return (
-        (vector !== undefined && (vector & wanted) === wanted) ||
-        refuse(
-          `${field} is ${vector === undefined ? 'absent' : `0x${vector.toString(16)}`}, which lacks mitigations of 0x${wanted.toString(16)}`,
-          vector === undefined ? null : `0x${vector.toString(16)}`,
-          `0x${wanted.toString(16)}`,
+  return comparing(
+    'mitigations',
+    check(
+      `snp.mitigation.${name}`,
+      'hardware',
+      `${REPORT}, ${field} (report version 5)`,
+      ({ evidence, reference }) => {
+        const wanted = reference.mitigations
+        if (wanted === undefined) return noExpectation('mitigations')
+        const vector = evidence.report[field]
+        return (
+          (vector !== undefined && (vector & wanted) === wanted) ||
+          refuse(
+            `${field} is ${vector === undefined ? 'absent' : `0x${vector.toString(16)}`}, which lacks mitigations of 0x${wanted.toString(16)}`,
+            vector === undefined ? null : `0x${vector.toString(16)}`,
+            `0x${wanted.toString(16)}`,
+          )
         )
-      )
-    },
-    'tcb',
+      },
+      'tcb',
+    ),
   )
 }

@@ -1,0 +1,120 @@
+/** What `vouchsafe dev` starts: the service of production on a loopback port, with hardware, vendor and policy made here. */
+import { join } from 'node:path'
+import { demonstrated, prepareDemonstration } from '../../enclave/simulator/demonstration.ts'
+import { openDevDirectory } from '../adapters/dev-directory.ts'
+import { jsonJournal } from '../adapters/json-journal.ts'
+import { openRuleEngine } from '../adapters/rule-engine.ts'
+import { openSampleRepository } from '../adapters/sample-policy-repository.ts'
+import { simulatedAnchor } from '../adapters/simulated-anchors.ts'
+import { systemClock } from '../adapters/system.ts'
+import { toHex } from '../bytes/encoding.ts'
+import type { DevService } from '../cli/dev.ts'
+import { devReadme } from '../cli/dev-sample.ts'
+import { freePort } from '../http/run-service.ts'
+import { broughtOnly } from '../service/brought-endorsements.ts'
+import { driftWatch } from '../service/drift-watch.ts'
+import type { Journal, JournalEntry } from '../service/ports.ts'
+import { issuerUrls } from '../service/publish-keys.ts'
+import { anchorsWith, replicaName, type Surroundings, startService } from './machine.ts'
+import { tenantPolicy } from './tenant-policy.ts'
+
+const HOST = '127.0.0.1'
+const POLL_SECONDS = 5
+
+/** Everything below one folder; agents and the simulated vendor are made anew at every start, the rest is kept. */
+export async function startDev(
+  say: (sentence: string) => void,
+  { searchPath, err }: Surroundings,
+): Promise<DevService> {
+  say(
+    'Starting: a database, a simulated machine with its vendor’s RSA-4096 keys, a signed policy repository.',
+  )
+  const at = systemClock.now()
+  const [dev, launch] = await Promise.all([openDevDirectory(say, at), prepareDemonstration()])
+  const { directory, store, keyEncryptionKey } = dev
+  const engine = openRuleEngine()
+  const journal = troublesOnly(jsonJournal(err))
+  try {
+    // The simulated vendor's documents hold from a minute ago: they are written in whole seconds.
+    const shown = launch(join(directory, 'agents'), new Date(at.getTime() - 60_000))
+    const sample = await openSampleRepository({
+      directory,
+      agent: demonstrated.agent,
+      measurement: toHex(shown.measurement),
+      at,
+      readme: devReadme({ directory, agent: demonstrated.agent }),
+      searchPath,
+    })
+    // The usual port where it is free, so that what was copied from the last run still works.
+    const port = await freePort(HOST, 8080)
+    const drift = driftWatch()
+    const { source, policyOf } = tenantPolicy({
+      tenant: 'default',
+      config: {
+        repository: sample.repository,
+        branch: 'main',
+        pin: { kind: 'trust-digest', digest: sample.pin },
+        credentials: undefined,
+        authoritiesFile: undefined,
+      },
+      directory: join(directory, 'mirror'),
+      engine,
+      store,
+      clock: systemClock,
+      journal,
+      replica: replicaName(port),
+      searchPath,
+      onAccepted: drift.accepted,
+    })
+    const anchors = await anchorsWith(shown.anchors.map(simulatedAnchor))
+    const service = await startService({
+      host: HOST,
+      port,
+      publicUrl: (taken) => `http://${HOST}:${taken}`,
+      metrics: undefined,
+      explainRefusals: true,
+      operators: [],
+      keyEncryptionKey,
+      tenants: [
+        {
+          name: 'default',
+          anchors,
+          collect: broughtOnly,
+          policy: source,
+          pollSeconds: POLL_SECONDS,
+          webhookSecret: undefined,
+        },
+      ],
+      store,
+      journal,
+      drift,
+      archive: { policyOf: async (_, commit) => await policyOf(commit) },
+      housekeeping: async () => {},
+      release: async () => await engine.close(),
+    })
+    const url = service.publicUrl
+    const issuer = issuerUrls(url, 'default').simulated
+    return {
+      url,
+      issuer,
+      directory,
+      policy: { ...sample, commit: source.accepted()?.commit ?? 'none accepted' },
+      agents: shown.agents.map((agent) => ({ ...agent, attest: () => agent.attest(url, issuer) })),
+      close: service.close,
+    }
+  } catch (cause) {
+    await engine.close()
+    await store.close()
+    throw cause
+  }
+}
+
+/** What somebody at a terminal wants to hear between two verdicts that are printed anyway. */
+function troublesOnly({ record }: Journal): Journal {
+  const told: readonly JournalEntry['event'][] = ['request.failed', 'policy.condition']
+  return {
+    record(entry) {
+      if (told.includes(entry.event)) record(entry)
+    },
+  }
+}

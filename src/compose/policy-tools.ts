@@ -1,0 +1,73 @@
+/** What `vouchsafe policy` needs of this machine: its tools, and the stored evidence that `policy diff` appraises again. */
+import { localFiles } from '../adapters/local-files.ts'
+import { policyTools } from '../adapters/policy-tools.ts'
+import { simulatedAnchors } from '../adapters/simulated-anchors.ts'
+import { systemClock } from '../adapters/system.ts'
+import type { Output } from '../cli/answering.ts'
+import type { PolicyDeps, StoredDiff } from '../cli/policy-deps.ts'
+import type { ConfigReading } from '../config.ts'
+import { Problem } from '../problems.ts'
+import { proofCache } from '../rats/proof-cache.ts'
+import type { DriftReport } from '../service/ports.ts'
+import { issuerUrls } from '../service/publish-keys.ts'
+import { diffPolicies } from '../service/reappraise.ts'
+import { anchorsWith, openStore } from './machine.ts'
+import { openPgpVerifier } from './tenant-policy.ts'
+
+export interface PolicyToolsRequest extends Output {
+  /** PATH. */
+  readonly searchPath: string
+  readonly colour: boolean
+  readonly readConfig: () => ConfigReading
+}
+
+export function policyDeps({ searchPath, readConfig, ...output }: PolicyToolsRequest): PolicyDeps {
+  return {
+    ...output,
+    ...policyTools({ searchPath }),
+    files: localFiles,
+    now: systemClock.now,
+    fetch: globalThis.fetch,
+    verifyOpenPgp: openPgpVerifier({ searchPath }),
+    diffStored: async (request) => await diffStored(request, readConfig()),
+  }
+}
+
+const MOST_PROOFS = 1_000
+
+/** Throws Problem: the settings are wrong, or a running service holds the data. */
+async function diffStored(
+  { tenant: name, from, to, since }: StoredDiff,
+  reading: ConfigReading,
+): Promise<DriftReport> {
+  if ('mistakes' in reading) throw new Problem('configuration-invalid', reading.mistakes.join('; '))
+  const { config } = reading
+  const tenant = config.tenants.find((each) => each.name === name)
+  if (!tenant) throw new Problem('configuration-invalid', `the settings name no tenant ${name}`)
+  const simulated = tenant.simulatedRoots ? await simulatedAnchors(tenant.simulatedRoots) : []
+  const urls = issuerUrls(config.publicUrl, name)
+  const store = await openStore(config.dataDirectory)
+  try {
+    return await diffPolicies({
+      verifier: {
+        store,
+        proofs: proofCache(MOST_PROOFS),
+        pause: () => new Promise((resume) => setImmediate(resume)),
+      },
+      tenant: {
+        name,
+        anchors: await anchorsWith(simulated),
+        issuers: {
+          hardware: { url: urls.hardware },
+          simulated: simulated.length > 0 ? { url: urls.simulated } : undefined,
+        },
+      },
+      from,
+      to,
+      since,
+      at: systemClock.now(),
+    })
+  } finally {
+    await store.close()
+  }
+}

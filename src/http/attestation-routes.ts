@@ -1,0 +1,150 @@
+/** The routes for agents, and for whoever wants evidence looked at: challenges, attestations, appraisals. */
+import type { z } from 'zod'
+import { Problem } from '../problems.ts'
+import type { EndorsementParts } from '../rats/endorsements.ts'
+import { appraiseEvidence } from '../service/appraise-evidence.ts'
+import { attest } from '../service/attest.ts'
+import { endorsementsOfFile } from '../service/endorsement-files.ts'
+import { issueAttestationChallenge } from '../service/issue-challenge.ts'
+import type { Verifier } from '../service/verifier.ts'
+import { readBody } from './request-body.ts'
+import { appraisalRequest, attestationRequest, challengeRequest } from './request-schemas.ts'
+import {
+  appraisalJson,
+  appraisalResponse,
+  attestationJson,
+  attestationResponse,
+  challengeJson,
+  challengeResponse,
+  refusalMembers,
+} from './responses.ts'
+import { type Asked, json, type Route } from './route.ts'
+
+export interface AttestationsServed {
+  readonly verifier: Verifier
+  /** Whether a refusal quotes observed and expected values to whoever asked. */
+  readonly explainRefusals: boolean
+}
+
+export function attestationRoutes(served: AttestationsServed): readonly Route[] {
+  const { verifier } = served
+  return [
+    {
+      method: 'POST',
+      path: '/v1/challenges',
+      summary: 'A nonce, good for one attestation',
+      request: challengeRequest,
+      response: challengeResponse,
+      problems: [],
+      answer: async ({ request, call }) => {
+        const { value } = await readBody(request, challengeRequest)
+        return json(challengeJson(issueAttestationChallenge(verifier, value, call)))
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/attestations',
+      summary: 'Evidence bound to a challenge and to the agent’s keys in, a token out',
+      welcomes: 'viewer',
+      headers: [proofHeader],
+      request: attestationRequest,
+      response: attestationResponse,
+      problems: [
+        'evidence-unrecognised',
+        'endorsement-unreadable',
+        'challenge-unknown',
+        'challenge-expired',
+        'challenge-used',
+        'release-unknown',
+        'evidence-rejected',
+        'policy-unavailable',
+        'policy-stale',
+        'collateral-unavailable',
+        'storage-unavailable',
+      ],
+      answer: (asked) => attestation(served, asked),
+    },
+    {
+      method: 'POST',
+      path: '/v1/appraisals',
+      summary: 'Any evidence in, findings out; bound to nobody, no token',
+      request: appraisalRequest,
+      response: appraisalResponse,
+      problems: ['evidence-unrecognised', 'endorsement-unreadable'],
+      answer: async ({ request, call }) => {
+        const { value } = await readBody(request, appraisalRequest)
+        const appraised = await appraiseEvidence(
+          verifier,
+          {
+            ...value,
+            tee: value.tee,
+            at: value.at,
+            profile: value.profile,
+            endorsements: partsOf(value.endorsements),
+          },
+          call,
+        )
+        return json(appraisalJson(appraised))
+      },
+    },
+  ]
+}
+
+const proofHeader = {
+  name: 'Attestation-Proof',
+  required: true,
+  description:
+    'Compact JWS by the key in "jwk": header {"alg":"ES256","typ":"vouchsafe-proof+jwt"}, payload {"nonce": the challenge, "bodySha256": base64url SHA-256 of the body, "htu": the address of this endpoint}.',
+} as const
+
+async function attestation(
+  { verifier, explainRefusals }: AttestationsServed,
+  { request, call, operator }: Asked,
+): Promise<Response> {
+  const { value, sha256 } = await readBody(request, attestationRequest)
+  const attested = await attest(
+    verifier,
+    {
+      tee: value.tee,
+      evidence: value.evidence,
+      endorsements: partsOf(value.endorsements),
+      claims: value.runtimeClaims,
+      jwk: value.jwk,
+      encJwk: value.enc_jwk,
+      audience: value.audience,
+      proof: request.headers.get('attestation-proof') ?? undefined,
+      bodySha256: sha256,
+    },
+    call,
+  )
+  if (attested.verdict === 'issued') return json(attestationJson(attested.id, attested.issued))
+  const { id, refusal } = attested
+  const explained = explainRefusals || operator !== undefined
+  throw new Problem(
+    'evidence-rejected',
+    explained
+      ? refusal.sentence
+      : `refused at ${refusal.stage} by ${refusal.failing.join(', ') || 'no single check'}`,
+    { members: refusalMembers(id, refusal, { explained }) },
+  )
+}
+
+/**
+ * Certificates and lists go on as they came: the checks say what is wrong with them, and only when they are needed. Intel's
+ * collateral is text within text, so writing the outer object again changes no signed byte.
+ */
+function partsOf({
+  certificates,
+  crls,
+  collateral,
+}: z.output<typeof attestationRequest>['endorsements']): EndorsementParts {
+  const none = { tcbInfos: [], qeIdentities: [] }
+  if (collateral === undefined) return { certificates, crls, ...none }
+  const text = new TextEncoder().encode(JSON.stringify(collateral))
+  const parts = endorsementsOfFile('endorsements.collateral', text)
+  return {
+    ...parts,
+    certificates: [...certificates, ...parts.certificates],
+    crls: [...crls, ...parts.crls],
+  }
+}

@@ -1,0 +1,26 @@
+/** By which digest is the content of a commit known? Our own, for Git's names may rest on SHA-1. */
+import { createHash, hash } from 'node:crypto'
+import type { PolicyFile } from './policy.ts'
+
+/** `sha256:<hex>` over every path and the SHA-256 of its content. */
+export function policyDigest(files: readonly PolicyFile[]): string {
+  return digestOf(new Map(files.map(({ path, bytes }) => [path, sha256(bytes)])))
+}
+
+/** The same over the files under trust/: what a configuration can vouch for. */
+export function trustDigest(files: readonly PolicyFile[]): string {
+  return policyDigest(files.filter(({ path }) => path.startsWith('trust/')))
+}
+
+/** Path to hex of its SHA-256. Lengths keep a path from running into its neighbour; order is by UTF-16 code units, so no locale decides it. */
+export function digestOf(digests: ReadonlyMap<string, string>): string {
+  const whole = createHash('sha256')
+  for (const path of [...digests.keys()].toSorted((a, b) => (a < b ? -1 : 1)))
+    whole.update(`${Buffer.byteLength(path)}:${path}:${digests.get(path)}\n`)
+  return `sha256:${whole.digest('hex')}`
+}
+
+/** Hex. */
+export function sha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex')
+}

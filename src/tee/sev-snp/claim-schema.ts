@@ -1,0 +1,73 @@
+/** Of which type is each claim of an authentic report? What operators' rules are checked against, long before they are asked. */
+import type { ClaimSchema } from '../../rats/tee.ts'
+
+/** Of a Turin: `fmc`. Of the others that byte is spare, and the claim null. */
+const tcb: ClaimSchema = {
+  raw: 'string',
+  fmc: 'int?',
+  bootloader: 'int?',
+  tee: 'int?',
+  snp: 'int?',
+  microcode: 'int?',
+}
+
+export const claimSchema: ClaimSchema = {
+  version: 'int',
+  product: 'string?',
+  guestSvn: 'int',
+  policy: {
+    raw: 'string',
+    abiMinor: 'int',
+    abiMajor: 'int',
+    smt: 'bool',
+    migrateMa: 'bool',
+    debug: 'bool',
+    singleSocket: 'bool',
+    cxl: 'bool',
+    aes256Xts: 'bool',
+    raplDisabled: 'bool',
+    ciphertextHiding: 'bool',
+    pageSwapDisabled: 'bool',
+  },
+  familyId: 'string',
+  imageId: 'string',
+  vmpl: 'int',
+  signatureAlgo: 'int',
+  platformInfo: {
+    raw: 'string',
+    smt: 'bool',
+    tsme: 'bool',
+    ecc: 'bool',
+    raplDisabled: 'bool',
+    ciphertextHiding: 'bool',
+    aliasCheck: 'bool',
+    tio: 'bool',
+    unnamed: 'string',
+  },
+  signerInfo: {
+    raw: 'int',
+    authorKeyEnabled: 'bool',
+    maskChipKey: 'bool',
+    signingKey: 'string',
+  },
+  reportData: 'hidden',
+  measurement: 'string',
+  hostData: 'string',
+  idKeyDigest: 'string',
+  authorKeyDigest: 'string',
+  /** Drawn at launch and the same in every report of one guest. */
+  reportId: 'string',
+  reportIdMa: 'string',
+  currentTcb: tcb,
+  reportedTcb: tcb,
+  committedTcb: tcb,
+  launchTcb: tcb,
+  cpuid: { family: 'int?', model: 'int?', stepping: 'int?' },
+  chipId: 'string',
+  currentFirmware: 'string',
+  committedFirmware: 'string',
+  launchMitVector: 'string?',
+  currentMitVector: 'string?',
+  cspId: 'string?',
+  vekSha256: 'string?',
+}

@@ -1,0 +1,82 @@
+/** By which names can evidence be revoked, or found among the reference values? */
+import { describe, expect, test } from 'vitest'
+import { authenticate } from '#src/rats/authentication.ts'
+import type { Claims, EvidenceIdentity } from '#src/rats/tee.ts'
+import { tees } from '#src/tee/registry.ts'
+import { conditionsOf, fixtures } from '../vectors/fixture.ts'
+
+interface Identified {
+  readonly name: string
+  readonly identity: EvidenceIdentity
+  readonly claims: Claims
+}
+
+function identified(teeName: string): readonly Identified[] {
+  return fixtures.flatMap((fixture) => {
+    const { tee, vector, name } = fixture
+    if (tee.name !== teeName) return []
+    const { authentic } = authenticate(tee, vector.evidence, conditionsOf(fixture).conditions)
+    if (!authentic) return []
+    const { evidence, endorsement } = authentic
+    return [
+      {
+        name,
+        identity: tee.identify(evidence, endorsement),
+        claims: tee.claims(evidence, endorsement),
+      },
+    ]
+  })
+}
+
+/** Claims that hold digests and machine names, spelled out here so that one that is forgotten is noticed. */
+const digestClaims: Readonly<Record<string, readonly string[]>> = {
+  'sev-snp': ['measurement', 'hostData', 'idKeyDigest', 'authorKeyDigest'],
+  tdx: [
+    ...['mrTd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrConfigId', 'mrOwner', 'mrOwnerConfig'],
+    ...['mrSeam', 'mrSignerSeam', 'mrServiceTd'],
+  ],
+  sgx: ['mrEnclave', 'mrSigner', 'configId'],
+}
+const launchClaim: Readonly<Record<string, string>> = {
+  'sev-snp': 'measurement',
+  tdx: 'mrTd',
+  sgx: 'mrEnclave',
+}
+const platformClaims: Readonly<Record<string, readonly string[]>> = {
+  'sev-snp': ['chipId', 'vekSha256'],
+  tdx: ['ppid', 'platformInstanceId', 'pckSha256'],
+  sgx: ['ppid', 'platformInstanceId', 'pckSha256'],
+}
+
+const named = (claims: Claims, names: readonly string[] | undefined) =>
+  (names ?? [])
+    .map((name) => claims[name])
+    .filter((value) => typeof value === 'string' && /[^0]/.test(value))
+
+describe.each(tees)('$name', ({ name: tee }) => {
+  const all = identified(tee)
+
+  test('has authentic fixtures', () => expect(all.length).toBeGreaterThan(5))
+
+  test('is found by its launch', () =>
+    expect(all.map(({ identity }) => identity.launch)).toEqual(
+      all.map(({ claims }) => claims[launchClaim[tee] ?? '']),
+    ))
+
+  test('is revoked by every digest that is not all zero', () =>
+    expect(all.map(({ identity }) => identity.digests)).toEqual(
+      all.map(({ claims }) => named(claims, digestClaims[tee])),
+    ))
+
+  test('is revoked by its machine and by the certificate of its key', () =>
+    expect(all.map(({ identity }) => identity.platforms)).toEqual(
+      all.map(({ claims }) => named(claims, platformClaims[tee])),
+    ))
+
+  test('zero names nothing', () =>
+    expect(
+      all.flatMap(({ identity }) =>
+        [...identity.digests, ...identity.platforms].filter((each) => /^0*$/.test(each)),
+      ),
+    ).toEqual([]))
+})
