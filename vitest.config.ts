@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Every core: much of a run is waiting for git, keys and child processes.
+    maxWorkers: '100%',
   },
 })
