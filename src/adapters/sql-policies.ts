@@ -155,6 +155,9 @@ export function sqlPolicies(database: Database): PolicyStore {
   }
 }
 
+/** The whole row would be sent back: marks and provenance of every file. */
+const little = { sequence: policies.sequence }
+
 /** Whether this one was first. The sequence is compared too: a reset can bring back a commit that was accepted before. */
 async function swap(
   transaction: Database,
@@ -164,7 +167,7 @@ async function swap(
   const { tenant, ...changed } = next
   const won =
     previous === undefined
-      ? await transaction.insert(policies).values(next).onConflictDoNothing().returning()
+      ? await transaction.insert(policies).values(next).onConflictDoNothing().returning(little)
       : await transaction
           .update(policies)
           .set(changed)
@@ -175,7 +178,7 @@ async function swap(
               eq(policies.sequence, next.sequence - 1),
             ),
           )
-          .returning()
+          .returning(little)
   return won.length === 1
 }
 

@@ -80,3 +80,20 @@ describe.each(tees)('$name', ({ name: tee }) => {
       ),
     ).toEqual([]))
 })
+
+test('a chip that the host masks in the report is known by the certificate of its key', () => {
+  const fixture = fixtures.find(({ name }) => name.includes('sev-snp/chip-id-zero'))
+  if (!fixture) throw new Error('the fixture is gone')
+  const { conditions } = conditionsOf(fixture)
+  const waivers = new Map([['attributes', 'masked on purpose']])
+  const { authentic } = authenticate(fixture.tee, fixture.vector.evidence, {
+    ...conditions,
+    waivers,
+  })
+  if (!authentic) throw new Error('the fixture is not authentic')
+  const { evidence, endorsement } = authentic
+  expect(fixture.tee.claims(evidence, endorsement).chipId).toMatch(/^0+$/)
+  const [chip, ...others] = fixture.tee.identify(evidence, endorsement).platforms
+  expect(chip).toMatch(/^(?!0+$)[0-9a-f]{128}$/)
+  expect(others).toHaveLength(1)
+})
