@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { trustDigest } from '../src/policy/policy-digest.ts'
-import { samplePolicyFiles } from '../src/policy/sample.ts'
-import { sshKeyOf, sshKeyText } from '../src/policy/ssh-key.ts'
+import { samplePolicyFiles } from '../src/policy/sample/sample.ts'
+import { sshKeyOf, sshKeyText } from '../src/policy/signatures/ssh-key.ts'
 import {
   alice,
   approval,

@@ -1,6 +1,6 @@
 /** The text of the pages and schemas that are made from values in the code: by file name in this folder. */
 import { checksMarkdown } from '../src/cli/checks.ts'
-import { policySchemas } from '../src/policy/json-schemas.ts'
+import { policySchemas } from '../src/policy/documents/json-schemas.ts'
 import { problemTypes } from '../src/problems.ts'
 import { tees } from '../src/tee/registry.ts'
 

@@ -1,7 +1,7 @@
 /** Where does the repository of a folder lie: in its .git, in what a .git file names (a worktree), or is it bare itself? */
 import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 
 /** Parent folders are never searched. Throws HistoryFault. */
 export async function gitDirectoryOf(folder: string): Promise<string> {

@@ -3,7 +3,7 @@
  * nothing else; trees and parents are followed here, so that no configuration, graft, attribute or replacement takes part
  * and an unchanged folder costs nothing.
  */
-import { HistoryFault, type PolicyHistory, UnfitTree } from '../policy/acceptance.ts'
+import { HistoryFault, type PolicyHistory, UnfitTree } from '../policy/acceptance/acceptance.ts'
 import type { PolicyFile } from '../policy/policy.ts'
 import { objectsOf, UnreadableObject } from './git-objects.ts'
 import type { GitSettings } from './git-process.ts'

@@ -2,7 +2,7 @@
  * Everything that was fetched in one object format, and whether it still is what it was. Damage is noticed when it is met or
  * at the first fetch, and mended at the next one from the remote; what the remote no longer has is said and not forgotten.
  */
-import { HistoryFault, type PolicyHistory } from '../policy/acceptance.ts'
+import { HistoryFault, type PolicyHistory } from '../policy/acceptance/acceptance.ts'
 import { gitHistory } from './git-history.ts'
 import type { KeptRef, MirrorRepository, Pack } from './git-mirror-repository.ts'
 import { objectsOf, UnreadableObject } from './git-objects.ts'

@@ -17,7 +17,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import { type GitSettings, runGit } from './git-process.ts'
 
 /** A commit's name tells which: 40 or 64 digits. */

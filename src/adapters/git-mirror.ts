@@ -5,7 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import type { PolicyMirror } from '../service/ports.ts'
 import { checkCredentials, type GitCredentials } from './git-credentials.ts'
 import { type MirrorCopy, mirrorCopy } from './git-mirror-copy.ts'

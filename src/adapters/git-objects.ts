@@ -3,7 +3,7 @@
  * a twentieth of a millisecond, where a process for each takes three.
  */
 import type { Socket } from 'node:net'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import { type GitSettings, sentenceOf, startGit, stopGit } from './git-process.ts'
 
 export interface GitObject {

@@ -4,7 +4,7 @@
  * that is received checked by fsck, and limits of time, memory, processor and written bytes that the kernel keeps.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 
 export interface GitSettings {
   /** Where `git` is looked for: PATH. */

@@ -1,7 +1,7 @@
 /** What has the remote, and how does it come here? One branch and nothing else of it, checked object by object on its way. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import { type GitCredentials, presentationOf } from './git-credentials.ts'
 import { type GitQuestion, runGit } from './git-process.ts'
 import type { GitRemote } from './git-remote.ts'

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { VerifyOpenPgp } from '../policy/signer.ts'
+import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 
 export interface GpgvSettings {
   /** Where `gpgv` is looked for: PATH. */

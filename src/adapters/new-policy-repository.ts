@@ -7,7 +7,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { openSshPrivateKey, sshKeyOf, sshKeyText } from '../policy/ssh-key.ts'
+import { openSshPrivateKey, sshKeyOf, sshKeyText } from '../policy/signatures/ssh-key.ts'
 import { commitSigned, initRepository } from './signed-commit.ts'
 
 export interface NewPolicyRepository {

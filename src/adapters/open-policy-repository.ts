@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HistoryFault, type PolicyHistory } from '../policy/acceptance.ts'
+import { HistoryFault, type PolicyHistory } from '../policy/acceptance/acceptance.ts'
 import { gitDirectoryOf } from './git-directory.ts'
 import { gitHistory } from './git-history.ts'
 import { openGitMirror } from './git-mirror.ts'

@@ -4,7 +4,7 @@
  */
 import { lstat, open, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import type { PolicyFile } from '../policy/policy.ts'
 import { gitDirectoryOf } from './git-directory.ts'
 import { type GitQuestion, type GitSettings, runGit } from './git-process.ts'

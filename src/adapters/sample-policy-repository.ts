@@ -8,7 +8,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { trustDigest } from '../policy/policy-digest.ts'
-import { type SampleKey, sampleCommits } from '../policy/sample-commits.ts'
+import { type SampleKey, sampleCommits } from '../policy/sample/sample-commits.ts'
 import { makePolicyRepository } from './new-policy-repository.ts'
 
 export interface SampleRepositoryRequest {

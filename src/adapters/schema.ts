@@ -14,7 +14,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
-import type { AcceptedState } from '../policy/acceptance.ts'
+import type { AcceptedState } from '../policy/acceptance/acceptance.ts'
 import type { Layer } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { Status, TrustVector } from '../rats/trust-vector.ts'

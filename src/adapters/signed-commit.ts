@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process'
 import type { KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { withSignature } from '../policy/commit-object.ts'
-import { signSsh } from '../policy/ssh-signature.ts'
+import { withSignature } from '../policy/signatures/commit-object.ts'
+import { signSsh } from '../policy/signatures/ssh-signature.ts'
 import { Problem } from '../problems.ts'
 
 export interface RepositorySettings {

@@ -2,7 +2,7 @@
  * What does a Git tree object list? Whoever may push writes the names, so each is told apart from what another file system,
  * a terminal or a careless reader would make of it.
  */
-import { UnfitTree } from '../policy/acceptance.ts'
+import { UnfitTree } from '../policy/acceptance/acceptance.ts'
 
 export interface TreeEntry {
   /** One step of a path: never empty, and without a slash. */

@@ -1,6 +1,6 @@
 /** What `vouchsafe doctor` asks for each tenant: is its repository there, would its policy be accepted, does its OPA answer? */
 import type { Config, Secrets, TenantConfig } from '../config.ts'
-import { type Acceptance, HistoryFault } from '../policy/acceptance.ts'
+import { type Acceptance, HistoryFault } from '../policy/acceptance/acceptance.ts'
 import { mistakeText } from '../policy/policy.ts'
 import type { RuleAnswer } from '../policy/rules/rule.ts'
 import { silenceOf } from '../service/policy-in-force.ts'

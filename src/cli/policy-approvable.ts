@@ -1,12 +1,17 @@
 /** What exactly would be approved: the content of a file as it lies in the working folder, its absence, or a reset. */
-import type { Statement } from '../policy/approval-statement.ts'
-import { declaredGeneration, keepsMark } from '../policy/generations.ts'
-import { APPROVALS } from '../policy/permitted-paths.ts'
+import type { Statement } from '../policy/acceptance/approval-statement.ts'
+import { declaredGeneration, keepsMark } from '../policy/acceptance/generations.ts'
+import { APPROVALS } from '../policy/acceptance/permitted-paths.ts'
+import { losing } from '../policy/acceptance/revoked-entries.ts'
+import {
+  approvedGeneration,
+  type Change,
+  type Need,
+  needsOf,
+} from '../policy/acceptance/thresholds.ts'
+import type { TrustFiles } from '../policy/documents/trust-files.ts'
 import type { PolicyFile } from '../policy/policy.ts'
 import { sha256 } from '../policy/policy-digest.ts'
-import { losing } from '../policy/revoked-entries.ts'
-import { approvedGeneration, type Change, type Need, needsOf } from '../policy/thresholds.ts'
-import type { TrustFiles } from '../policy/trust-files.ts'
 import { Mistake } from './arguments.ts'
 import type { WorkingFolder } from './policy-deps.ts'
 import { FULL_NAME } from './policy-terms.ts'

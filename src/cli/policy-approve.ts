@@ -1,8 +1,8 @@
 /** `vouchsafe policy approve`: somebody's signature under exactly this content of exactly this file, beside the others'. */
 import { join } from 'node:path'
-import { APPROVAL_NAMESPACE } from '../policy/approval-statement.ts'
+import { APPROVAL_NAMESPACE } from '../policy/acceptance/approval-statement.ts'
+import type { TrustFiles } from '../policy/documents/trust-files.ts'
 import { sha256 } from '../policy/policy-digest.ts'
-import type { TrustFiles } from '../policy/trust-files.ts'
 import { YES } from './answering.ts'
 import { Mistake, parseArguments } from './arguments.ts'
 import { type Approvable, approvableOf, resetOf } from './policy-approvable.ts'

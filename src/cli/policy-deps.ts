@@ -1,9 +1,9 @@
 /** What the verbs of `vouchsafe policy` need from this machine. src/main.ts wires it; tests hand in parts of it. */
 import type { KeyObject } from 'node:crypto'
-import type { PolicyHistory } from '../policy/acceptance.ts'
+import type { PolicyHistory } from '../policy/acceptance/acceptance.ts'
 import type { Policy, PolicyFile } from '../policy/policy.ts'
 import type { RuleEngine } from '../policy/rules/rule.ts'
-import type { VerifyOpenPgp } from '../policy/signer.ts'
+import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 import type { DriftReport } from '../service/ports.ts'
 import type { Output } from './answering.ts'
 import type { Files } from './files.ts'

@@ -2,8 +2,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { basename, relative, resolve, sep } from 'node:path'
 import { trustDigest } from '../policy/policy-digest.ts'
-import { principalMistake } from '../policy/principal.ts'
-import { type SampleCommit, type SampleKey, sampleCommits } from '../policy/sample-commits.ts'
+import {
+  type SampleCommit,
+  type SampleKey,
+  sampleCommits,
+} from '../policy/sample/sample-commits.ts'
+import { principalMistake } from '../policy/signatures/principal.ts'
 import { YES } from './answering.ts'
 import { Mistake, onePath, parseArguments } from './arguments.ts'
 import type { Files } from './files.ts'

@@ -1,6 +1,6 @@
 /** `--last COMMIT`: what is remembered of a commit that was accepted before, put together from its history alone. */
-import type { AcceptedState, PolicyHistory } from '../policy/acceptance.ts'
-import { declaredGeneration, keepsMark } from '../policy/generations.ts'
+import type { AcceptedState, PolicyHistory } from '../policy/acceptance/acceptance.ts'
+import { declaredGeneration, keepsMark } from '../policy/acceptance/generations.ts'
 import type { PolicyFile } from '../policy/policy.ts'
 import { policyDigest } from '../policy/policy-digest.ts'
 import type { OpenRepository } from './policy-deps.ts'

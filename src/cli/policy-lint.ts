@@ -1,6 +1,6 @@
 /** `vouchsafe policy lint`: every mistake in a working folder, committed or not, at its line and column. */
 import { createHash } from 'node:crypto'
-import { readStatement } from '../policy/approval-statement.ts'
+import { readStatement } from '../policy/acceptance/approval-statement.ts'
 import { type FileMistake, mistakeText, type PolicyFile, readPolicy } from '../policy/policy.ts'
 import { REFUSED, YES } from './answering.ts'
 import { Mistake, parseArguments } from './arguments.ts'

@@ -1,12 +1,16 @@
 /** Which statement is signed: one that waits here for a further signature, or a new one? And whose signature is it then? */
 
-import { principalOf } from '../policy/allowed-signers.ts'
-import type { Statement } from '../policy/approval-statement.ts'
-import { readStatement, statementText } from '../policy/approval-statement.ts'
+import type { Statement } from '../policy/acceptance/approval-statement.ts'
+import { readStatement, statementText } from '../policy/acceptance/approval-statement.ts'
 import type { PolicyFile } from '../policy/policy.ts'
-import { principalMistake } from '../policy/principal.ts'
-import { type ApprovalSignature, approversOf, type SignerTerms } from '../policy/signer.ts'
-import { readSshSignature } from '../policy/ssh-signature.ts'
+import { principalOf } from '../policy/signatures/allowed-signers.ts'
+import { principalMistake } from '../policy/signatures/principal.ts'
+import {
+  type ApprovalSignature,
+  approversOf,
+  type SignerTerms,
+} from '../policy/signatures/signer.ts'
+import { readSshSignature } from '../policy/signatures/ssh-signature.ts'
 import { Mistake } from './arguments.ts'
 
 export interface Pending {

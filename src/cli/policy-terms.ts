@@ -1,5 +1,5 @@
 /** What several verbs of `vouchsafe policy` take: durations, ends, pins. Throws Mistake for what is none. */
-import type { Start } from '../policy/acceptance.ts'
+import type { Start } from '../policy/acceptance/acceptance.ts'
 import { Mistake } from './arguments.ts'
 import { instantOf } from './conditions.ts'
 

@@ -1,8 +1,9 @@
 /** Who may sign and approve, by the working folder as it is. Throws Mistake where its trust files cannot be read. */
+
+import { type RevokedEntries, readRevokedEntries } from '../policy/acceptance/revoked-entries.ts'
+import { readTrustFiles, type TrustFiles } from '../policy/documents/trust-files.ts'
 import { mistakeText, type PolicyFile } from '../policy/policy.ts'
-import { type RevokedEntries, readRevokedEntries } from '../policy/revoked-entries.ts'
-import type { SignerTerms } from '../policy/signer.ts'
-import { readTrustFiles, type TrustFiles } from '../policy/trust-files.ts'
+import type { SignerTerms } from '../policy/signatures/signer.ts'
 import { Mistake } from './arguments.ts'
 
 export function readWorkingTrust(files: readonly PolicyFile[]): TrustFiles {

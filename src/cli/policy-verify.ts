@@ -5,7 +5,7 @@ import {
   type JudgedCommit,
   judgeCandidate,
   type Start,
-} from '../policy/acceptance.ts'
+} from '../policy/acceptance/acceptance.ts'
 import type { FileMistake } from '../policy/policy.ts'
 import { trustDigest } from '../policy/policy-digest.ts'
 import { silenceOf } from '../service/policy-in-force.ts'

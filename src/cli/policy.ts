@@ -1,5 +1,5 @@
 /** `vouchsafe policy`: the Git repository that says what may run, from making one to asking what a change would do. */
-import { HistoryFault } from '../policy/acceptance.ts'
+import { HistoryFault } from '../policy/acceptance/acceptance.ts'
 import { answering, YES } from './answering.ts'
 import { Mistake } from './arguments.ts'
 import { approvePolicy } from './policy-approve.ts'

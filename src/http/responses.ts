@@ -1,6 +1,6 @@
 /** The answers as they stand on the wire, and how they are made from what the use cases return. */
 import { z } from 'zod'
-import type { Provenance } from '../policy/acceptance.ts'
+import type { Provenance } from '../policy/acceptance/acceptance.ts'
 import { findingJson } from '../rats/finding-json.ts'
 import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
 import type { Issued } from '../service/attest.ts'

@@ -1,5 +1,5 @@
 /** What is served where: every route of the service, in the order in which the contract lists them. */
-import { policySchemas } from '../policy/json-schemas.ts'
+import { policySchemas } from '../policy/documents/json-schemas.ts'
 import type { Operator } from '../service/operators.ts'
 import type { Readiness } from '../service/readiness.ts'
 import { type AttestationsServed, attestationRoutes } from './attestation-routes.ts'

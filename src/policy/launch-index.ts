@@ -2,7 +2,7 @@
 import { isZero, toHex } from '../bytes/encoding.ts'
 import type { AgentRelease, ReferenceValue } from '../rats/release.ts'
 import type { EvidenceIdentity } from '../rats/tee.ts'
-import { configFieldOf } from './runtime-config.ts'
+import { configFieldOf } from './documents/runtime-config.ts'
 
 export interface Launching {
   readonly release: AgentRelease

@@ -4,7 +4,7 @@
  */
 import { toHex } from '../bytes/encoding.ts'
 import type { AgentRelease, Layer, ReferenceValue } from '../rats/release.ts'
-import { configFieldOf, isBound } from './runtime-config.ts'
+import { configFieldOf, isBound } from './documents/runtime-config.ts'
 
 /** Of evidence that matches this reference value of this release: the launch first, then the configuration, artifacts, models. */
 export function layersOf(

@@ -1,11 +1,11 @@
 /** What do the manifests and revocations of a commit say, one by one? Those that did not change are not read again. */
 import type { AgentRelease } from '../rats/release.ts'
-import { readManifest } from './manifest.ts'
+import { readManifest } from './documents/manifest.ts'
+import { type Revocations, readRevocations } from './documents/revocations.ts'
+import type { Mistake } from './documents/yaml-document.ts'
 import type { FileMistake, PolicyFile } from './policy.ts'
 import { kindOf } from './policy-layout.ts'
-import { type Revocations, readRevocations } from './revocations.ts'
 import { inSlices, type Pause } from './slices.ts'
-import type { Mistake } from './yaml-document.ts'
 
 export interface PolicyDocuments {
   readonly releases: readonly AgentRelease[]

@@ -6,7 +6,7 @@ import { type Check, type Judgement, refuse } from '../rats/check.ts'
 import type { AgentRelease } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { EvidenceIdentity } from '../rats/tee.ts'
-import type { Revocations } from './revocations.ts'
+import type { Revocations } from './documents/revocations.ts'
 import { visible } from './visible-text.ts'
 
 export interface RevocationSubject {

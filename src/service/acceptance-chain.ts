@@ -8,7 +8,7 @@
  * link as a leaf whose root is signed and witnessed, and then the last link must be in it.
  */
 import { createHash } from 'node:crypto'
-import type { AcceptedState } from '../policy/acceptance.ts'
+import type { AcceptedState } from '../policy/acceptance/acceptance.ts'
 import { canonicalJson } from '../rats/canonical-json.ts'
 import type { AcceptanceLink, PolicyRecord } from './ports.ts'
 

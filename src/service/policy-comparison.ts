@@ -1,6 +1,7 @@
 /** Do two policies agree in everything that a decision reads? If they do, no evidence needs to be decided again. */
+
+import type { Revocations } from '../policy/documents/revocations.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { Revocations } from '../policy/revocations.ts'
 import type { Rule } from '../policy/rules/rule.ts'
 import type { AgentRelease } from '../rats/release.ts'
 

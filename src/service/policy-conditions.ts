@@ -3,7 +3,7 @@
  * the policy in force fell silent. Each keeps its `since` for as long as name and commit stay the same, and is journalled
  * when they change.
  */
-import type { RefusalCondition } from '../policy/acceptance.ts'
+import type { RefusalCondition } from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
 import { silenceOf } from './policy-in-force.ts'
 import type { Clock, Journal, PolicyCondition, PolicyConditionName } from './ports.ts'

@@ -9,11 +9,11 @@ import {
   judgeCandidate,
   loadAccepted,
   type Start,
-} from '../policy/acceptance.ts'
+} from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
 import { policyDigest } from '../policy/policy-digest.ts'
 import type { RuleEngine } from '../policy/rules/rule.ts'
-import type { VerifyOpenPgp } from '../policy/signer.ts'
+import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 import { Problem } from '../problems.ts'
 import type { Datum } from '../rats/check.ts'
 import type { ClaimSchema } from '../rats/tee.ts'

@@ -1,5 +1,5 @@
 /** How do the findings of the reconciler read? Each sentence says what was observed, what was expected, and what to do. */
-import type { JudgedCommit } from '../policy/acceptance.ts'
+import type { JudgedCommit } from '../policy/acceptance/acceptance.ts'
 import type { PolicyRecord } from './ports.ts'
 
 export function syncedSentence(commit: string): string {

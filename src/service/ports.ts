@@ -1,5 +1,5 @@
 /** What the use cases need from the world outside. Adapters fulfil it; tests use the memory store and fixed clocks. */
-import type { AcceptedState, PolicyHistory, Provenance } from '../policy/acceptance.ts'
+import type { AcceptedState, PolicyHistory, Provenance } from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Datum, Outcome } from '../rats/check.ts'
 import type { EndorsementParts } from '../rats/endorsements.ts'

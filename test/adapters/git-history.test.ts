@@ -1,7 +1,7 @@
 /** Commits, changes and files out of real repositories; git itself is the judge where it can be. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { gitHistory } from '#src/adapters/git-history.ts'
-import { HistoryFault } from '#src/policy/acceptance.ts'
+import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import { seededChance } from '../../fixtures/seeded.ts'
 import {
   BOT,

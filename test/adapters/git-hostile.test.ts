@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { gitHistory } from '#src/adapters/git-history.ts'
-import { HistoryFault } from '#src/policy/acceptance.ts'
+import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import {
   BOT,
   type PolicyRepository,

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commitSigned, initRepository } from '#src/adapters/signed-commit.ts'
 import { trustDigest } from '#src/policy/policy.ts'
-import { samplePolicyFiles } from '#src/policy/sample.ts'
-import { sshKeyOf, sshKeyText } from '#src/policy/ssh-key.ts'
+import { samplePolicyFiles } from '#src/policy/sample/sample.ts'
+import { sshKeyOf, sshKeyText } from '#src/policy/signatures/ssh-key.ts'
 
 const searchPath = process.env.PATH ?? ''
 

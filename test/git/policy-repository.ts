@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { commitSigned, initRepository, type SignedCommit } from '#src/adapters/signed-commit.ts'
-import { sshKeyOf } from '#src/policy/ssh-key.ts'
-import { signSsh } from '#src/policy/ssh-signature.ts'
+import { sshKeyOf } from '#src/policy/signatures/ssh-key.ts'
+import { signSsh } from '#src/policy/signatures/ssh-signature.ts'
 import { valid } from '../policy/manifests.ts'
 
 /** All that git gets from this process. */

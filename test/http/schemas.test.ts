@@ -1,6 +1,6 @@
 /** The JSON Schemas of policy documents, for editors: public, cacheable, and asked for again without being sent again. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { policySchemas } from '#src/policy/json-schemas.ts'
+import { policySchemas } from '#src/policy/documents/json-schemas.ts'
 import { get, type RunningService, runService } from './running-service.ts'
 
 let service: RunningService

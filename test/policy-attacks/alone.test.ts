@@ -1,6 +1,6 @@
 /** Whoever acts alone where several are asked: with trust, rules and revocations, and with approvals that are not what they seem. */
 import { test } from 'vitest'
-import { sshKeyOf } from '#src/policy/ssh-key.ts'
+import { sshKeyOf } from '#src/policy/signatures/ssh-key.ts'
 import {
   type ApprovalOf,
   alice,

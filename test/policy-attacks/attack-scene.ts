@@ -11,7 +11,7 @@ import {
   judgeCandidate,
   type RefusalCondition,
   type Start,
-} from '#src/policy/acceptance.ts'
+} from '#src/policy/acceptance/acceptance.ts'
 import type { Policy } from '#src/policy/policy.ts'
 import type { PolicyMirror } from '#src/service/ports.ts'
 import { folder, mirrorOf, repositoryWith, serverOf } from '../git/mirrors.ts'

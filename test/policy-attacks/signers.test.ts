@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { signSsh } from '#src/policy/ssh-signature.ts'
+import { signSsh } from '#src/policy/signatures/ssh-signature.ts'
 import {
   alice,
   allowedSigners,

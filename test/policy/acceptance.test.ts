@@ -1,6 +1,6 @@
 /** Which commits may follow: their signers, roles, ancestry, merges, and changes of trust itself. */
 import { describe, expect, test } from 'vitest'
-import { sshKeyOf } from '#src/policy/ssh-key.ts'
+import { sshKeyOf } from '#src/policy/signatures/ssh-key.ts'
 import {
   alice,
   allowedSigners,

@@ -1,6 +1,6 @@
 /** What is remembered of an accepted candidate, how it is loaded again, and how little is read for the next one. */
 import { describe, expect, test } from 'vitest'
-import { loadAccepted } from '#src/policy/load-accepted.ts'
+import { loadAccepted } from '#src/policy/acceptance/load-accepted.ts'
 import { BOT, bob, defaultFiles, manifest } from '../git/policy-repository.ts'
 import { accepted, agreeingEngine, SEEN, scene } from './judging.ts'
 import { waivable } from './manifests.ts'
@@ -117,7 +117,7 @@ describe('the work', () => {
     const { repository, now } = await scene()
     const commits = [repository.commit({ files: newer }), repository.commit({})]
     const asked: (readonly string[])[] = []
-    const { judgeCandidate } = await import('#src/policy/acceptance.ts')
+    const { judgeCandidate } = await import('#src/policy/acceptance/acceptance.ts')
     const { candidate, history, start } = now()
     await judgeCandidate({
       candidate,

@@ -3,8 +3,8 @@ import {
   type AllowedSigners,
   principalOf,
   readAllowedSigners,
-} from '../../src/policy/allowed-signers.ts'
-import { type SshKey, sshKeyText } from '../../src/policy/ssh-key.ts'
+} from '../../src/policy/signatures/allowed-signers.ts'
+import { type SshKey, sshKeyText } from '../../src/policy/signatures/ssh-key.ts'
 import { describeWith } from './external-tool.ts'
 import { container, ed25519Maker, rsaMaker, securityKeyMaker, utf8 } from './ssh-blobs.ts'
 import { sshKeygen, sshKeygenProbe } from './ssh-keygen.ts'

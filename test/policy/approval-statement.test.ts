@@ -1,6 +1,10 @@
 /** What is signed is bytes: a statement has one meaning, whoever reads it. */
 import { describe, expect, test } from 'vitest'
-import { readStatement, type Statement, statementText } from '#src/policy/approval-statement.ts'
+import {
+  readStatement,
+  type Statement,
+  statementText,
+} from '#src/policy/acceptance/approval-statement.ts'
 
 const approval: Statement = {
   kind: 'Approval',

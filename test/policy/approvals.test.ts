@@ -1,9 +1,9 @@
 /** What needs more than one person, whose approvals count, for exactly what, and until when. */
 import { createHash, sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { preAuthenticationEncoding } from '#src/policy/dsse.ts'
-import { sshKeyOf } from '#src/policy/ssh-key.ts'
-import { signSsh } from '#src/policy/ssh-signature.ts'
+import { preAuthenticationEncoding } from '#src/policy/signatures/dsse.ts'
+import { sshKeyOf } from '#src/policy/signatures/ssh-key.ts'
+import { signSsh } from '#src/policy/signatures/ssh-signature.ts'
 import {
   type ApprovalOf,
   alice,

@@ -1,6 +1,6 @@
 /** What the whole tree of a candidate must be, once each of its commits was judged. */
 import { describe, expect, test } from 'vitest'
-import { HistoryFault, UnfitTree } from '#src/policy/acceptance.ts'
+import { HistoryFault, UnfitTree } from '#src/policy/acceptance/acceptance.ts'
 import { approval, BOT, bob, manifest } from '../git/policy-repository.ts'
 import { accepted, agreeingEngine, refused, rulesYaml, scene } from './judging.ts'
 

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/bytes/malformed.ts'
-import { readCommit, withSignature } from '../../src/policy/commit-object.ts'
-import { signSsh } from '../../src/policy/ssh-signature.ts'
+import { readCommit, withSignature } from '../../src/policy/signatures/commit-object.ts'
+import { signSsh } from '../../src/policy/signatures/ssh-signature.ts'
 import { joined, utf8 } from './ssh-blobs.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')

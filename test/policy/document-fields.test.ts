@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { duration, principal, unique } from '#src/policy/document-fields.ts'
-import { principalMistake } from '#src/policy/principal.ts'
+import { duration, principal, unique } from '#src/policy/documents/document-fields.ts'
+import { principalMistake } from '#src/policy/signatures/principal.ts'
 
 describe('a duration', () => {
   const field = duration({ least: '90s', most: '30d' })

@@ -5,9 +5,9 @@ import {
   isGenuineDsse,
   preAuthenticationEncoding,
   readDsseEnvelope,
-} from '../../src/policy/dsse.ts'
-import { readSshKey, type SshKey, sshKeyOf } from '../../src/policy/ssh-key.ts'
-import { string } from '../../src/policy/ssh-wire.ts'
+} from '../../src/policy/signatures/dsse.ts'
+import { readSshKey, type SshKey, sshKeyOf } from '../../src/policy/signatures/ssh-key.ts'
+import { string } from '../../src/policy/signatures/ssh-wire.ts'
 import { coordinates, joined, rsaMaker, securityKeyMaker, utf8 } from './ssh-blobs.ts'
 
 const TYPE = 'application/vnd.vouchsafe.approval+json'

@@ -1,6 +1,6 @@
 /** Generations never go down: not by a revert, not by deleting and adding again, and rules, revocations and trust must rise. */
 import { describe, expect, test } from 'vitest'
-import { declaredGeneration, keepsMark } from '#src/policy/generations.ts'
+import { declaredGeneration, keepsMark } from '#src/policy/acceptance/generations.ts'
 import { approval, BOT, bob, defaultFiles, manifest, rootYaml } from '../git/policy-repository.ts'
 import { accepted, refused, revokedYaml, rulesYaml, scene } from './judging.ts'
 

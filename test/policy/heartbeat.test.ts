@@ -1,6 +1,6 @@
 /** heartbeat.yaml: one promise and nothing else. */
 import { describe, expect, test } from 'vitest'
-import { readHeartbeat } from '#src/policy/heartbeat.ts'
+import { readHeartbeat } from '#src/policy/documents/heartbeat.ts'
 
 const valid = `apiVersion: vouchsafe.dev/v1alpha1
 kind: Heartbeat

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { policySchemas } from '#src/policy/json-schemas.ts'
+import { policySchemas } from '#src/policy/documents/json-schemas.ts'
 import { altered, mistakes, valid } from './manifests.ts'
 import { root } from './trust-documents.ts'
 

@@ -8,7 +8,7 @@ import {
   type PolicyHistory,
   type RefusalCondition,
   type Start,
-} from '#src/policy/acceptance.ts'
+} from '#src/policy/acceptance/acceptance.ts'
 import type { PreparedRules, RuleEngine } from '#src/policy/rules/rule.ts'
 import { defaultFiles } from '../git/policy-repository.ts'
 import { waivable } from './manifests.ts'

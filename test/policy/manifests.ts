@@ -1,5 +1,5 @@
 /** A small valid manifest as text, and the ways in which tests change it. */
-import { type ManifestReading, readManifest } from '#src/policy/manifest.ts'
+import { type ManifestReading, readManifest } from '#src/policy/documents/manifest.ts'
 import type { AgentRelease } from '#src/rats/release.ts'
 
 const path = 'agents/prod/invoice-bot.yaml'

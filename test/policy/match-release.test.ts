@@ -1,7 +1,7 @@
 /** Evidence matches one reference value as a whole: the first that fits, else the nearest is named, and by what it differs. */
 import { describe, expect, test } from 'vitest'
 import { toHex } from '#src/bytes/encoding.ts'
-import { policySchemas } from '#src/policy/json-schemas.ts'
+import { policySchemas } from '#src/policy/documents/json-schemas.ts'
 import { differencesOf, lineOf, matchRelease } from '#src/policy/match-release.ts'
 import { releaseChecks } from '#src/policy/release-checks.ts'
 import { checklist, type Finding, judgeAll } from '#src/rats/check.ts'

@@ -3,9 +3,9 @@
  * judged in a second. Trees are only lists of files: what Git itself refuses is not refused here.
  */
 import { createHash } from 'node:crypto'
-import { type ObjectFormat, withSignature } from '#src/policy/commit-object.ts'
-import { HistoryFault, type PolicyHistory } from '#src/policy/policy-history.ts'
-import { signSsh } from '#src/policy/ssh-signature.ts'
+import { HistoryFault, type PolicyHistory } from '#src/policy/acceptance/policy-history.ts'
+import { type ObjectFormat, withSignature } from '#src/policy/signatures/commit-object.ts'
+import { signSsh } from '#src/policy/signatures/ssh-signature.ts'
 import { alice, defaultFiles, type Person } from '../git/policy-repository.ts'
 
 export interface MemoryChange {

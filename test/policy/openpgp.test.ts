@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/bytes/malformed.ts'
-import { readOpenPgpKeys } from '../../src/policy/openpgp.ts'
+import { readOpenPgpKeys } from '../../src/policy/signatures/openpgp.ts'
 import { armored, keyBody, openPgpKey, packet } from './openpgp-keys.ts'
 import { joined, utf8 } from './ssh-blobs.ts'
 

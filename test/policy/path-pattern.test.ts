@@ -1,7 +1,7 @@
 /** Patterns of the trust root: what they name, and that no path and no pattern takes long. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isPathPattern, isRepositoryPath, matchesPath } from '#src/policy/path-pattern.ts'
+import { isPathPattern, isRepositoryPath, matchesPath } from '#src/policy/documents/path-pattern.ts'
 
 describe('a pattern names', () => {
   test.each<[string, readonly string[], readonly string[]]>([

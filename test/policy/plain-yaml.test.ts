@@ -1,8 +1,8 @@
 /** Where the fast reader reads a text, the library reads the same values in the same places and finds no mistake. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readPlainYaml } from '#src/policy/plain-yaml.ts'
-import { readAnyYaml, type YamlDocument } from '#src/policy/yaml-document.ts'
+import { readPlainYaml } from '#src/policy/documents/plain-yaml.ts'
+import { readAnyYaml, type YamlDocument } from '#src/policy/documents/yaml-document.ts'
 import { valid } from './manifests.ts'
 import { heartbeatTerms, root } from './trust-documents.ts'
 

@@ -3,7 +3,7 @@
  * left alone what needs two, and must be somebody's whose it was to change.
  */
 import { expect, test } from 'vitest'
-import { judgeCandidate } from '#src/policy/acceptance.ts'
+import { judgeCandidate } from '#src/policy/acceptance/acceptance.ts'
 import {
   alice,
   allowedSigners,

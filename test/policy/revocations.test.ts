@@ -1,6 +1,10 @@
 /** revoked/*.yaml: what is listed, in one spelling whatever the file's. */
 import { describe, expect, test } from 'vitest'
-import { mergedRevocations, type Revocations, readRevocations } from '#src/policy/revocations.ts'
+import {
+  mergedRevocations,
+  type Revocations,
+  readRevocations,
+} from '#src/policy/documents/revocations.ts'
 
 const hex = (size: number, octet = 'aa') => octet.repeat(size)
 const thumbprint = 'A'.repeat(43)

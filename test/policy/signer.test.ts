@@ -1,9 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { readAllowedSigners } from '../../src/policy/allowed-signers.ts'
-import { APPROVAL_NAMESPACE, APPROVAL_PAYLOAD_TYPE } from '../../src/policy/approval-statement.ts'
-import { readCommit, withSignature } from '../../src/policy/commit-object.ts'
-import { preAuthenticationEncoding, readDsseEnvelope } from '../../src/policy/dsse.ts'
+import {
+  APPROVAL_NAMESPACE,
+  APPROVAL_PAYLOAD_TYPE,
+} from '../../src/policy/acceptance/approval-statement.ts'
+import { readAllowedSigners } from '../../src/policy/signatures/allowed-signers.ts'
+import { readCommit, withSignature } from '../../src/policy/signatures/commit-object.ts'
+import { preAuthenticationEncoding, readDsseEnvelope } from '../../src/policy/signatures/dsse.ts'
 import {
   approversOf,
   type CommitTerms,
@@ -11,9 +14,9 @@ import {
   type SignerTerms,
   signerOfCommit,
   type VerifyOpenPgp,
-} from '../../src/policy/signer.ts'
-import { sshKeyOf, sshKeyText } from '../../src/policy/ssh-key.ts'
-import { signSsh } from '../../src/policy/ssh-signature.ts'
+} from '../../src/policy/signatures/signer.ts'
+import { sshKeyOf, sshKeyText } from '../../src/policy/signatures/ssh-key.ts'
+import { signSsh } from '../../src/policy/signatures/ssh-signature.ts'
 import { openPgpKey } from './openpgp-keys.ts'
 import { utf8 } from './ssh-blobs.ts'
 

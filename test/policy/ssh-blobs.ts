@@ -1,7 +1,7 @@
 /** SSH keys and signatures made piece by piece, so that each piece can be wrong. Security keys, which no test has at hand, too. */
 import { createHash, generateKeyPairSync, type KeyObject, sign as signRaw } from 'node:crypto'
-import { readSshKey, type SshKey } from '../../src/policy/ssh-key.ts'
-import { string, uint32 } from '../../src/policy/ssh-wire.ts'
+import { readSshKey, type SshKey } from '../../src/policy/signatures/ssh-key.ts'
+import { string, uint32 } from '../../src/policy/signatures/ssh-wire.ts'
 
 export const utf8 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))
 

@@ -4,8 +4,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/bytes/malformed.ts'
-import { openSshPrivateKey, readSshKey, sshKeyOf, sshKeyText } from '../../src/policy/ssh-key.ts'
-import { string } from '../../src/policy/ssh-wire.ts'
+import {
+  openSshPrivateKey,
+  readSshKey,
+  sshKeyOf,
+  sshKeyText,
+} from '../../src/policy/signatures/ssh-key.ts'
+import { string } from '../../src/policy/signatures/ssh-wire.ts'
 import { describeWith } from './external-tool.ts'
 import { coordinates, joined, mpint, rsaMaker, utf8 } from './ssh-blobs.ts'
 import { sshKeygen, sshKeygenProbe } from './ssh-keygen.ts'

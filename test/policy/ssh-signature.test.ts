@@ -3,9 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/bytes/malformed.ts'
-import { openSshPrivateKey, readSshKey, sshKeyOf, sshKeyText } from '../../src/policy/ssh-key.ts'
-import { isGenuine, readSshSignature, signSsh } from '../../src/policy/ssh-signature.ts'
-import { string, uint32 } from '../../src/policy/ssh-wire.ts'
+import {
+  openSshPrivateKey,
+  readSshKey,
+  sshKeyOf,
+  sshKeyText,
+} from '../../src/policy/signatures/ssh-key.ts'
+import { isGenuine, readSshSignature, signSsh } from '../../src/policy/signatures/ssh-signature.ts'
+import { string, uint32 } from '../../src/policy/signatures/ssh-wire.ts'
 import { describeWith } from './external-tool.ts'
 import {
   armor,

@@ -1,8 +1,8 @@
 /** Whoever may commit tries to keep the service busy: what he sends is refused before it takes long. */
 import { expect, test } from 'vitest'
 import { readTree } from '#src/adapters/tree-entries.ts'
-import { UnfitTree } from '#src/policy/policy-history.ts'
-import { readYaml } from '#src/policy/yaml-document.ts'
+import { UnfitTree } from '#src/policy/acceptance/policy-history.ts'
+import { readYaml } from '#src/policy/documents/yaml-document.ts'
 
 test('a tree entry with a name of a megabyte is refused by its length, before anything looks at it', () => {
   const name = Buffer.from(`a ${'.'.repeat(1024 * 1024)}x`)

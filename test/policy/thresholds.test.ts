@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { sshKeyOf } from '#src/policy/ssh-key.ts'
+import { sshKeyOf } from '#src/policy/signatures/ssh-key.ts'
 import {
   type ApprovalOf,
   alice,

@@ -1,7 +1,7 @@
 /** A small valid trust/ as texts, and the ways in which tests change it. Keys are made anew for each run. */
 import { generateKeyPairSync } from 'node:crypto'
 import type { PolicyFile } from '#src/policy/policy.ts'
-import { sshKeyOf, sshKeyText } from '#src/policy/ssh-key.ts'
+import { sshKeyOf, sshKeyText } from '#src/policy/signatures/ssh-key.ts'
 
 export const root = `apiVersion: vouchsafe.dev/v1alpha1
 kind: TrustRoot

@@ -1,9 +1,9 @@
 /** The files under trust/ together: everybody who is named has a key, and nothing lies there that means nothing. */
 
 import { describe, expect, test } from 'vitest'
+import { readTrustFiles, type TrustFiles } from '#src/policy/documents/trust-files.ts'
 import type { PolicyFile } from '#src/policy/policy.ts'
 import { trustDigest } from '#src/policy/policy-digest.ts'
-import { readTrustFiles, type TrustFiles } from '#src/policy/trust-files.ts'
 import { openPgpKey } from './openpgp-keys.ts'
 import { allowedSigners, alteredRoot, everybody, file, root, trust } from './trust-documents.ts'
 

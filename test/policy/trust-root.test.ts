@@ -1,6 +1,6 @@
 /** trust/root.yaml: what it says, and every way in which it would lock somebody out or let somebody in. */
 import { describe, expect, test } from 'vitest'
-import { readTrustRoot, type TrustRoot } from '#src/policy/trust-root.ts'
+import { readTrustRoot, type TrustRoot } from '#src/policy/documents/trust-root.ts'
 import { alteredRoot, heartbeatTerms, root } from './trust-documents.ts'
 
 function read(text: string) {

@@ -1,6 +1,6 @@
 /** YAML's traps are refused, with the place; what is left is plain JSON. */
 import { describe, expect, test } from 'vitest'
-import { readYaml } from '#src/policy/yaml-document.ts'
+import { readYaml } from '#src/policy/documents/yaml-document.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { openPgliteStore } from '#src/adapters/pglite-store.ts'
-import { HistoryFault } from '#src/policy/acceptance.ts'
+import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import { chainFault } from '#src/service/acceptance-chain.ts'
 import type { PolicyMirror, Store } from '#src/service/ports.ts'
 import { BOT } from '../git/policy-repository.ts'

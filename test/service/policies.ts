@@ -1,7 +1,7 @@
 /** Policies as a test says them: manifests in YAML, and whatever else differs from the usual. */
 
+import { readManifest } from '#src/policy/documents/manifest.ts'
 import { launchIndex } from '#src/policy/launch-index.ts'
-import { readManifest } from '#src/policy/manifest.ts'
 import type { Policy } from '#src/policy/policy.ts'
 import { policyDigest } from '#src/policy/policy-digest.ts'
 import type { PreparedRules, Rule, RuleAnswer, RuleInput } from '#src/policy/rules/rule.ts'

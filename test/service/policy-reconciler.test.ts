@@ -2,7 +2,7 @@
 import { renameSync, rmSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { memoryStore } from '#src/adapters/memory-store.ts'
-import { HistoryFault } from '#src/policy/acceptance.ts'
+import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import { Problem } from '#src/problems.ts'
 import { linkAfter } from '#src/service/acceptance-chain.ts'
 import type { PolicyMirror, PolicyRecord, Store } from '#src/service/ports.ts'

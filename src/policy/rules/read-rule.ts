@@ -1,8 +1,8 @@
 /** What does one entry of a rules file say, and could it ever be asked? */
 import { createHash } from 'node:crypto'
 import type { ClaimSchema } from '../../rats/tee.ts'
+import type { Mistake, YamlDocument } from '../documents/yaml-document.ts'
 import type { PolicyFile } from '../policy.ts'
-import type { Mistake, YamlDocument } from '../yaml-document.ts'
 import { type CaseContext, readCaseInput } from './case-input.ts'
 import { celMistakes } from './cel-check.ts'
 import { placeInFile } from './cel-place.ts'

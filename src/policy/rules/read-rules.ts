@@ -3,9 +3,9 @@
  * Compiling Rego and asking the cases is for the engine: that happens outside the service's own thread.
  */
 import type { ClaimSchema } from '../../rats/tee.ts'
+import { readDocument } from '../documents/policy-document.ts'
+import type { Mistake, YamlDocument } from '../documents/yaml-document.ts'
 import type { PolicyFile } from '../policy.ts'
-import { readDocument } from '../policy-document.ts'
-import type { Mistake, YamlDocument } from '../yaml-document.ts'
 import { readRule } from './read-rule.ts'
 import type { Rule } from './rule.ts'
 import { MOST_CASES, MOST_RULES, type RuleEntry, type RuleFile, rulesSchema } from './rule-file.ts'

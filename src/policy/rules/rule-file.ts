@@ -1,6 +1,6 @@
 /** What may stand in rules/*.yaml. What a rule's expression and cases mean for its TEE is read-rules.ts's to judge. */
 import { z } from 'zod'
-import { apiVersion, generation, identifier, line, unique } from '../document-fields.ts'
+import { apiVersion, generation, identifier, line, unique } from '../documents/document-fields.ts'
 import { LARGEST_EXPRESSION } from './cel-tree.ts'
 
 export const MOST_RULES = 100
