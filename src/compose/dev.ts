@@ -10,7 +10,6 @@ import { systemClock } from '../adapters/system.ts'
 import { toHex } from '../bytes/encoding.ts'
 import type { DevService } from '../cli/dev.ts'
 import { devReadme } from '../cli/dev-sample.ts'
-import { freePort } from '../http/run-service.ts'
 import { broughtOnly } from '../service/brought-endorsements.ts'
 import { driftWatch } from '../service/drift-watch.ts'
 import type { Journal, JournalEntry } from '../service/ports.ts'
@@ -19,6 +18,8 @@ import { anchorsWith, replicaName, type Surroundings, startService } from './mac
 import { tenantPolicy } from './tenant-policy.ts'
 
 const HOST = '127.0.0.1'
+/** Where it is free, so that what was copied from the last run still works. */
+const PORT = 8080
 const POLL_SECONDS = 5
 
 /** Everything below one folder; agents and the simulated vendor are made anew at every start, the rest is kept. */
@@ -45,8 +46,6 @@ export async function startDev(
       readme: devReadme({ directory, agent: demonstrated.agent }),
       searchPath,
     })
-    // The usual port where it is free, so that what was copied from the last run still works.
-    const port = await freePort(HOST, 8080)
     const drift = driftWatch()
     const { source, policyOf } = tenantPolicy({
       tenant: 'default',
@@ -62,14 +61,15 @@ export async function startDev(
       store,
       clock: systemClock,
       journal,
-      replica: replicaName(port),
+      replica: replicaName(PORT),
       searchPath,
       onAccepted: drift.accepted,
     })
     const anchors = await anchorsWith(shown.anchors.map(simulatedAnchor))
     const service = await startService({
       host: HOST,
-      port,
+      port: PORT,
+      orAnyPort: true,
       publicUrl: (taken) => `http://${HOST}:${taken}`,
       metrics: undefined,
       explainRefusals: true,

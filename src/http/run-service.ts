@@ -1,5 +1,4 @@
 /** The service as a running whole: a verifier behind HTTP, policies read again and again, and what is over swept away. */
-import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openVerifier, type TenantParts, type VerifierParts } from '../service/open-verifier.ts'
 import type { Operator } from '../service/operators.ts'
@@ -19,6 +18,8 @@ export interface ServiceParts extends Omit<VerifierParts, 'publicUrl' | 'pause' 
   readonly host: string
   /** 0 takes any that is free. */
   readonly port: number
+  /** Whether any other port will do where somebody else listens on that one. */
+  readonly orAnyPort?: boolean
   /** Where GET /metrics is answered; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** Where the service is reached, for the port that it got. */
@@ -117,15 +118,6 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
     await close()
     throw cause
   }
-}
-
-/** `preferred` if it is free at this moment, else 0. */
-export async function freePort(host: string, preferred: number): Promise<number> {
-  return await new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(0))
-    probe.listen(preferred, host, () => probe.close(() => resolve(preferred)))
-  })
 }
 
 function pollerOf({ random }: ServiceParts, { policy, pollSeconds }: ServiceTenant): Poller {

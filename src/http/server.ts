@@ -11,6 +11,8 @@ export interface ServerRequest {
   readonly host: string
   /** 0 takes any that is free. */
   readonly port: number
+  /** Whether any other port will do where somebody else listens on that one. */
+  readonly orAnyPort?: boolean
 }
 
 /** It sees the socket that a request came in by. */
@@ -33,22 +35,17 @@ const limits = {
 const DRAIN_MS = 10_000
 
 /** Throws Problem('configuration-invalid') when the address cannot be had. */
-export async function startServer({ app, host, port }: ServerRequest): Promise<RunningServer> {
+export async function startServer(request: ServerRequest): Promise<RunningServer> {
+  const { app, host, orAnyPort = false } = request
   // Without http2 options the adapter makes a plain HTTP/1.1 server.
   let made: Promise<Application> | undefined
   const server = createAdaptorServer({
-    fetch: async (request, env) => (await made)?.fetch(request, env),
+    fetch: async (incoming, env) => (await made)?.fetch(incoming, env),
     serverOptions: limits,
   }) as Server
-  await new Promise<void>((listening, failed) => {
-    server.once('error', (cause) =>
-      failed(
-        new Problem('configuration-invalid', `cannot listen on ${host}:${port}: ${cause.message}`, {
-          cause,
-        }),
-      ),
-    )
-    server.listen(port, host, () => listening())
+  await listening(server, request).catch((cause) => {
+    if (!orAnyPort || !isTaken(cause)) throw cause
+    return listening(server, { host, port: 0 })
   })
   // A TCP server that listens has an address with a port.
   const taken = (server.address() as AddressInfo).port
@@ -61,6 +58,30 @@ export async function startServer({ app, host, port }: ServerRequest): Promise<R
     throw cause
   }
   return { port: taken, close: () => drained(server) }
+}
+
+/** Throws Problem('configuration-invalid'). */
+async function listening(
+  server: Server,
+  { host, port }: Pick<ServerRequest, 'host' | 'port'>,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const failed = (cause: Error) =>
+      reject(
+        new Problem('configuration-invalid', `cannot listen on ${host}:${port}: ${cause.message}`, {
+          cause,
+        }),
+      )
+    server.once('error', failed)
+    server.listen(port, host, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+}
+
+function isTaken({ cause }: Problem): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
 }
 
 async function drained(server: Server): Promise<void> {
