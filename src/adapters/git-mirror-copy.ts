@@ -47,6 +47,10 @@ export function mirrorCopy(
     }
   }
 
+  async function holds(commit: string): Promise<boolean> {
+    return await holdsCommit(commit).catch(() => false)
+  }
+
   async function mend(advertised: string, branch: GitBranch): Promise<void> {
     if (!isChecked) await check()
     isChecked = true
@@ -89,10 +93,10 @@ export function mirrorCopy(
     await repository.setRef('candidate', received)
   }
 
-  async function fetchNews(branch: GitBranch): Promise<string> {
+  async function fetchNews(branch: GitBranch, begun: () => void): Promise<string> {
     return await repository.beside('borrowing', async (incoming) => {
       try {
-        const name = await receiveInto(incoming, branch)
+        const name = await receiveInto(incoming, branch, begun)
         await repository.takeOver(incoming)
         return name
       } catch (cause) {
@@ -138,16 +142,14 @@ export function mirrorCopy(
       filesOf: noticing(({ filesOf }) => filesOf),
     },
     isSound: () => damage === undefined,
-    holds: async (commit) => await holdsCommit(commit).catch(() => false),
+    holds,
     async bring(advertised, branch) {
       if (!isChecked || !(await repository.exists())) await repository.prepare()
       await mend(advertised, branch)
-      if (await holdsCommit(advertised)) {
-        const candidate = await repository.ref('candidate').catch(() => undefined)
-        if (candidate?.commit !== advertised) await repository.setRef('candidate', advertised)
-        return advertised
-      }
-      const received = await fetchNews(branch)
+      const candidate = await repository.ref('candidate').catch(() => undefined)
+      if (candidate?.commit === advertised && (await holdsCommit(advertised))) return advertised
+      // Whoever reads what comes needs a process that hands it out: it starts while git fetches.
+      const received = await fetchNews(branch, () => void holds(advertised))
       if (!(await holdsCommit(received))) {
         damage = `${received} was fetched and cannot be read`
         throw new HistoryFault(

@@ -31,6 +31,8 @@ export interface GitQuestion extends GitCommand {
   readonly mostBytes: number
   /** Never to be repeated in a message, whoever sends them back. */
   readonly secrets?: readonly string[]
+  /** Called once git is at work: starting a process takes this one up to 15 ms, which are free while git is waited for. */
+  readonly begun?: (() => void) | undefined
 }
 
 const MOST_COMPLAINT_BYTES = 256 * 1024
@@ -84,6 +86,7 @@ export function stopGit({ pid }: { readonly pid?: number | undefined }): void {
 export async function runGit(question: GitQuestion): Promise<Buffer> {
   const { mostBytes, timeoutMs } = question
   const child = startGit(question)
+  question.begun?.()
   const chunks: Buffer[] = []
   let size = 0
   let complaint = ''

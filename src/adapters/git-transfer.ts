@@ -45,7 +45,11 @@ export async function advertisedBy(branch: GitBranch): Promise<string> {
 }
 
 /** Brings the branch and all that it descends from into this repository, and returns what it names. Throws HistoryFault. */
-export async function receiveInto(gitDir: string, branch: GitBranch): Promise<string> {
+export async function receiveInto(
+  gitDir: string,
+  branch: GitBranch,
+  begun?: () => void,
+): Promise<string> {
   const { remote, mostFetchedBytes } = branch
   try {
     await ask(branch, {
@@ -57,6 +61,7 @@ export async function receiveInto(gitDir: string, branch: GitBranch): Promise<st
       ],
       mostBytes: MOST_ADVERTISED_BYTES,
       mostWrittenBytes: mostFetchedBytes,
+      begun,
     })
   } catch (cause) {
     if ((await longestPack(gitDir)) < mostFetchedBytes) throw cause
@@ -85,7 +90,7 @@ function objectName(text: string, { remote }: GitBranch): string {
 
 async function ask(
   branch: GitBranch,
-  question: Pick<GitQuestion, 'args' | 'mostBytes' | 'mostWrittenBytes'>,
+  question: Pick<GitQuestion, 'args' | 'mostBytes' | 'mostWrittenBytes' | 'begun'>,
 ): Promise<Buffer> {
   const { remote, credentials, authoritiesFile, globalConfig, searchPath, timeoutMs } = branch
   const { settings, environment, secrets } = await presentationOf(credentials, remote)

@@ -74,8 +74,12 @@ export async function readPolicy(
   const trust = trustOf(files, digests, memory)
   const heartbeat = readHeartbeatFile(files, trust)
   const known = memory?.documents ?? new Map()
-  const documents = await readDocuments({ ...context, files, digests, known })
   const rules = readPolicyRules({ ...context, files, digests, known: memory?.rules })
+  // The engine compiles in its own time. Without pauses, nothing that it says would be heard before its time is over.
+  const early = context.pause && !('mistakes' in rules) ? prepareRules(rules) : undefined
+  // Nobody may be left to hear of it, where documents have mistakes or cannot be read.
+  early?.catch(() => {})
+  const documents = await readDocuments({ ...context, files, digests, known })
 
   const mistakes = [trust, heartbeat, documents, rules].flatMap((reading) =>
     'mistakes' in reading ? reading.mistakes : [],
@@ -83,7 +87,7 @@ export async function readPolicy(
   // Whatever of them is wrong has mistakes, which is for the compiler to know.
   if (mistakes.length > 0 || 'mistakes' in trust || 'mistakes' in heartbeat || 'mistakes' in rules)
     return { condition: 'SchemaInvalid', mistakes }
-  const ruling = await prepareRules(rules)
+  const ruling = await (early ?? prepareRules(rules))
   if ('mistakes' in ruling) return { condition: 'RuleCaseFailed', mistakes: ruling.mistakes }
 
   const { releases } = documents
