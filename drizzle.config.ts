@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: './src/adapters/schema.ts',
+  schema: './src/adapters/schema*.ts',
   out: './src/adapters/migrations',
 })

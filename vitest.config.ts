@@ -1,8 +1,46 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** Set by `npm run test:long`. */
+const LONG = process.env.VOUCHSAFE_LONG === '1'
+
+/**
+ * Too slow for every run: whole processes started again and again, tools built from their sources, hostile repositories.
+ * `npm test` leaves them out, and `npm run test:long` has them.
+ */
+const onlyLong = [
+  'test/adapters/backup.test.ts',
+  'test/adapters/git-hostile.test.ts',
+  'test/adapters/git-mirror-damage.test.ts',
+  'test/adapters/git-mirror-hostile.test.ts',
+  'test/adapters/postgres-lost.test.ts',
+  'test/adapters/rule-engine-hostile.test.ts',
+  'test/cli/dev-policy.test.ts',
+  'test/cli/reappraise-directly.test.ts',
+  'test/cli/serve-postgres.test.ts',
+  'test/docs/policy-guide.test.ts',
+  'test/interop/log/**/*.test.ts',
+  'test/interop/tokens/**/*.test.ts',
+  'test/service/killed.test.ts',
+  'test/service/log-killed.test.ts',
+]
+
+/** Run by both: the long run goes deeper in them. */
+const deeper = [
+  'test/adapters/postgres-frozen.test.ts',
+  'test/cli/service-commands.test.ts',
+  'test/fuzz/**/*.test.ts',
+  'test/http/events.test.ts',
+  'test/http/faults-malformed.test.ts',
+  'test/mutations/**/*.test.ts',
+  'test/policy-attacks/**/*.test.ts',
+  'test/policy/plain-yaml.test.ts',
+  'test/service/reappraise.test.ts',
+]
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: LONG ? [...onlyLong, ...deeper] : ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(LONG ? [] : onlyLong)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

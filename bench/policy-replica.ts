@@ -7,7 +7,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { openPgliteStore } from '../src/adapters/pglite-store.ts'
 import { openRuleEngine } from '../src/adapters/rule-engine.ts'
-import { systemClock } from '../src/adapters/system.ts'
+import { systemClock, systemRandom } from '../src/adapters/system.ts'
 import { type RepositoryConfig, tenantPolicy } from '../src/compose/tenant-policy.ts'
 
 export interface ReplicaRequest {
@@ -61,6 +61,7 @@ const { source } = tenantPolicy({
   engine,
   store,
   clock: systemClock,
+  random: systemRandom,
   journal: {
     record({ event }) {
       if (event === 'policy.accepted') acceptedAt ??= performance.now()

@@ -25,8 +25,12 @@ export interface MeasuredRepository {
 /** Changes on top of the first commit. */
 const HISTORY = 20
 
-export async function measuredRepository(manifests: number): Promise<MeasuredRepository> {
-  const files = filesFor(manifests)
+/** `edit` changes each manifest before it is approved and signed. */
+export async function measuredRepository(
+  manifests: number,
+  edit: Edit = (manifest) => manifest,
+): Promise<MeasuredRepository> {
+  const files = filesFor(manifests, edit)
   const repository = await policyRepository({ files, by: alice })
   const changeOne = changesOf(repository, files)
   for (let n = 0; n < HISTORY; n++) await changeOne()
@@ -41,9 +45,11 @@ export async function measuredRepository(manifests: number): Promise<MeasuredRep
   }
 }
 
-function filesFor(manifests: number): Readonly<Record<string, string>> {
+type Edit = (manifest: string, agent: string) => string
+
+function filesFor(manifests: number, edit: Edit): Readonly<Record<string, string>> {
   const files: Record<string, string> = {}
-  for (let n = 0; n < manifests; n++) Object.assign(files, filesOfAgent(n))
+  for (let n = 0; n < manifests; n++) Object.assign(files, filesOfAgent(n, edit))
   return files
 }
 
@@ -53,7 +59,7 @@ const signers = [alice, bob].map(({ principal, publicKey }) => ({
   publicKey: sshKeyText(sshKeyOf(publicKey)),
 }))
 
-function filesOfAgent(n: number): Readonly<Record<string, string>> {
+function filesOfAgent(n: number, edit: Edit): Readonly<Record<string, string>> {
   const agent = `agent-${n}`
   const isInProduction = n % 10 === 0
   const sample = samplePolicyFiles({
@@ -67,7 +73,9 @@ function filesOfAgent(n: number): Readonly<Record<string, string>> {
     }),
   })
   const left = isInProduction ? '/dev/' : '/prod/'
-  const own = Object.entries(sample).filter(([path]) => !path.includes(left))
+  const own = Object.entries(sample)
+    .filter(([path]) => !path.includes(left))
+    .map(([path, text]) => [path, path.startsWith('agents/') ? edit(text, agent) : text] as const)
   // The rules are the same for every agent, and approved once.
   const approved = own.filter(
     ([path]) => path.includes('/prod/') || (n === 0 && path.startsWith('rules/')),

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --only verify|rules|policy] [--json] [--quick] [--no-memory]`: what a verification costs, what
- * operators' rules do, and how long a change of the policy takes to be in force. One row, with --json one line, per
+ * `npm run bench [-- --only verify|rules|policy|signing|service] [--json] [--quick] [--no-memory]`: what a verification costs, what
+ * operators' rules do, how long a change of the policy takes to be in force, and what an attestation costs the whole service. One row, with --json one line, per
  * measurement.
  */
 import type { Plan } from './harness.ts'
@@ -8,13 +8,15 @@ import { memoryOverManyChips } from './memory.ts'
 import { policyRows, quickPlan, usualPlan } from './policy.ts'
 import { policyMatchRows } from './policy-match.ts'
 import { ruleRows } from './rules.ts'
+import { quickServicePlan, serviceRows, usualServicePlan } from './service.ts'
+import { signingRows } from './signing.ts'
 import { verifyRows } from './verify.ts'
 
 const quick = process.argv.includes('--quick')
 const json = process.argv.includes('--json')
 const plan: Plan = quick ? { rounds: 5, batchMs: 40 } : { rounds: 15, batchMs: 200 }
 
-const groups = { verify, rules, policy }
+const groups = { verify, rules, policy, signing, service }
 
 for (const group of chosen()) for await (const row of groups[group]()) print(row)
 
@@ -32,8 +34,16 @@ async function* policy(): AsyncGenerator<object> {
   yield* policyRows(quick ? quickPlan : usualPlan)
 }
 
+async function* signing(): AsyncGenerator<object> {
+  yield* signingRows(quick ? 20 : 200)
+}
+
+async function* service(): AsyncGenerator<object> {
+  yield* serviceRows(quick ? quickServicePlan : usualServicePlan, plan)
+}
+
 function chosen(): readonly (keyof typeof groups)[] {
-  const all = ['verify', 'rules', 'policy'] as const
+  const all = ['verify', 'rules', 'policy', 'signing', 'service'] as const
   const at = process.argv.indexOf('--only')
   if (at < 0) return all
   const wanted = all.filter((group) => group === process.argv[at + 1])

@@ -1,12 +1,16 @@
 /** The text of the pages and schemas that are made from values in the code: by file name in this folder. */
 import { checksMarkdown } from '../src/cli/checks.ts'
+import { configFileSchema } from '../src/config.ts'
 import { policySchemas } from '../src/policy/documents/json-schemas.ts'
 import { problemTypes } from '../src/problems.ts'
 import { tees } from '../src/tee/registry.ts'
+import { trustVectorMarkdown } from './trust-vector-page.ts'
 
 export const generatedPages: ReadonlyMap<string, string> = new Map([
   ['checks.md', checksMarkdown(tees)],
   ['problems.md', problemsMarkdown()],
+  ['trust-vector.md', trustVectorMarkdown(tees)],
+  ['schemas/Configuration.json', `${JSON.stringify(configFileSchema, null, 2)}\n`],
   ...[...policySchemas].map(
     ([kind, schema]) => [`schemas/${kind}.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
   ),

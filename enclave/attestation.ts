@@ -1,6 +1,6 @@
 /**
  * The agent's half of an attestation: keys that are born here and never leave, claims bound into hardware evidence, a signed
- * request, and the token opened with the key that only this enclave has. What the verifier's half is: src/service/attest.ts.
+ * request, and the tokens opened with the key that only this enclave has. What the verifier's half is: src/service/attest.ts.
  */
 import { createHash } from 'node:crypto'
 import { CompactSign, type CryptoKey, compactDecrypt, exportJWK, generateKeyPair } from 'jose'
@@ -31,6 +31,15 @@ export interface Attester {
   readonly endorsements: Pick<EndorsementParts, 'certificates' | 'crls'>
 }
 
+export interface Attesting {
+  /** Address of the service, without a slash at the end. */
+  readonly service: string
+  readonly keys: AgentKeys
+  readonly attester: Attester
+  /** One to four, each the name of a release rule. Absent: the release's only one. */
+  readonly audiences?: readonly string[]
+}
+
 export interface AgentIdentity {
   readonly tenant: string
   readonly environment: string
@@ -43,8 +52,15 @@ export interface AttestationAnswer {
   readonly status: number
   /** The answer's JSON: the attestation, or the problem document of a refusal. */
   readonly document: Readonly<Record<string, unknown>>
-  /** Opened; undefined when there is none. */
-  readonly token: string | undefined
+  /** Opened; none where it was refused. */
+  readonly tokens: readonly OpenedToken[]
+}
+
+export interface OpenedToken {
+  readonly form: string
+  readonly audience: string
+  /** A JWT. */
+  readonly token: string
 }
 
 export interface SignedAttestation {
@@ -53,19 +69,18 @@ export interface SignedAttestation {
   readonly proof: string
 }
 
-/** The whole exchange: challenge, evidence, token. Rejects when the service does not answer in JSON. */
+/** The whole exchange: challenge, evidence, tokens. Rejects when the service does not answer in JSON. */
 export async function attestOverHttp(
   identity: AgentIdentity,
-  made: { readonly service: string; readonly keys: AgentKeys; readonly attester: Attester },
+  made: Attesting,
 ): Promise<AttestationAnswer> {
   const { service, keys } = made
   const asked = await post(`${service}/v1/challenges`, JSON.stringify({ tenant: identity.tenant }))
   const challenge = challengeSchema.safeParse(asked.document)
-  if (!challenge.success) return { ...asked, token: undefined }
+  if (!challenge.success) return { ...asked, tokens: [] }
   const signed = await signedAttestation(claimsFor(identity, keys, challenge.data.nonce), made)
   const answer = await post(attestationAddress(service), signed.body, signed.proof)
-  const issued = issuedSchema.safeParse(answer.document)
-  return { ...answer, token: issued.success ? await openToken(issued.data, keys) : undefined }
+  return { ...answer, tokens: await openTokens(answer.document, keys) }
 }
 
 export async function bornKeys(): Promise<AgentKeys> {
@@ -93,14 +108,9 @@ export function claimsFor(identity: AgentIdentity, keys: AgentKeys, nonce: strin
   }
 }
 
-/** `service`: address of the service, without a slash at the end. */
 export async function signedAttestation(
   claims: RuntimeClaims,
-  {
-    service,
-    keys,
-    attester,
-  }: { readonly service: string; readonly keys: AgentKeys; readonly attester: Attester },
+  { service, keys, attester, audiences }: Attesting,
 ): Promise<SignedAttestation> {
   const { quote, auxblob, eventLog } = attester.attest(reportDataOf(claims))
   const { certificates, crls } = attester.endorsements
@@ -114,6 +124,7 @@ export async function signedAttestation(
     runtimeClaims: claims,
     jwk: keys.sig.publicKey,
     enc_jwk: keys.enc.publicKey,
+    ...(audiences && { audience: audiences }),
   })
   return { body, proof: await signProof(body, { claims, service, key: keys.sig }) }
 }
@@ -136,12 +147,28 @@ export async function signProof(
     .sign(key.privateKey)
 }
 
-/** The token inside, or the token itself where it was not encrypted. Throws when it was encrypted to another key. */
-export async function openToken(
-  answer: { readonly token: string; readonly tokenForm: string },
+/** Of an answer of the service; none where it is a refusal. Throws when one was encrypted to another key. */
+export async function openTokens(
+  document: unknown,
+  keys: AgentKeys,
+): Promise<readonly OpenedToken[]> {
+  const issued = issuedSchema.safeParse(document)
+  if (!issued.success) return []
+  return await Promise.all(
+    issued.data.tokens.map(async ({ form, audience, ...sent }) => ({
+      form,
+      audience,
+      token: await openToken(sent, keys),
+    })),
+  )
+}
+
+/** The token inside, or the token itself where it was not encrypted. */
+async function openToken(
+  answer: { readonly token: string; readonly encoding: string },
   keys: AgentKeys,
 ): Promise<string> {
-  if (answer.tokenForm === 'jwt') return answer.token
+  if (answer.encoding === 'jwt') return answer.token
   const { plaintext } = await compactDecrypt(answer.token, keys.enc.privateKey, {
     keyManagementAlgorithms: ['ECDH-ES'],
     contentEncryptionAlgorithms: ['A256GCM'],
@@ -151,7 +178,16 @@ export async function openToken(
 
 const documentSchema = z.record(z.string(), z.unknown())
 const challengeSchema = z.object({ nonce: z.string() })
-const issuedSchema = z.object({ token: z.string(), tokenForm: z.string() })
+const issuedSchema = z.object({
+  tokens: z.array(
+    z.object({
+      form: z.string(),
+      audience: z.string(),
+      token: z.string(),
+      encoding: z.string(),
+    }),
+  ),
+})
 
 async function post(address: string, body: string, proof?: string) {
   const response = await fetch(address, {

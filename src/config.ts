@@ -4,13 +4,39 @@
  * settings are mistakes, since a misspelt restriction would otherwise be none.
  */
 import { z } from 'zod'
+import { fileJsonSchema } from './config/file-json-schema.ts'
 import { type ConfigSources, givenBy } from './config/given.ts'
+import { type GuardConfig, guardSettings } from './config/guard-settings.ts'
+import {
+  type IdentityProviderConfig,
+  identityProviderContradictions,
+  identityProviderSettings,
+} from './config/identity-provider.ts'
+import { type SettingInForce, settingsInForce } from './config/in-force.ts'
+import {
+  type KeyEncryptionSetting,
+  keyEncryptionOf,
+  keySettings,
+  previousKeyOf,
+} from './config/key-settings.ts'
+import { logWitnesses, type WitnessSetting } from './config/log-settings.ts'
 import { type OperatorEntry, operatorsOf } from './config/operators-file.ts'
 import { type Pin, policySettings } from './config/policy-settings.ts'
-import { keyEncryptionKeyOf, type TenantSecrets } from './config/secrets.ts'
+import { databaseUrlOf, type TenantSecrets } from './config/secrets.ts'
 import { settingNamed, settingSays } from './config/settings.ts'
 import { tenantMistakes, tenantSecrets } from './config/tenants.ts'
-import { address, flag, hostName, origin, path, port, tenantName } from './config/values.ts'
+import {
+  address,
+  flag,
+  hostName,
+  type LogLevel,
+  logLevel,
+  origin,
+  path,
+  port,
+  tenantName,
+  wholeNumber,
+} from './config/values.ts'
 
 export interface Config {
   /** Origin under which agents and relying parties reach the service: part of every token. */
@@ -20,6 +46,15 @@ export interface Config {
   readonly dataDirectory: string
   /** Quote observed and expected values of refused evidence to whoever asked. */
   readonly explainRefusals: boolean
+  readonly logLevel: LogLevel
+  /** After SIGTERM the port stays open this long while /readyz says no: what spreads requests must hear of it. */
+  readonly drainSeconds: number
+  readonly keyRotationDays: number
+  readonly guard: GuardConfig
+  /** Whose tokens operators may bring beside those of the file; undefined: nobody's. */
+  readonly identityProvider: IdentityProviderConfig | undefined
+  /** Of the transparency log. */
+  readonly logWitnesses: readonly WitnessSetting[]
   readonly tenants: readonly TenantConfig[]
   readonly vendors: VendorConfig
   /** Where GET /metrics is answered; undefined: nowhere. */
@@ -60,8 +95,11 @@ interface VendorConfig {
 }
 
 export interface Secrets {
-  /** 32 bytes. */
-  readonly keyEncryptionKey: Uint8Array
+  readonly keyEncryption: KeyEncryptionSetting
+  /** 32 bytes: still opens what it sealed. */
+  readonly previousKeyEncryptionKey: Uint8Array | undefined
+  /** Of a PostgreSQL, with the password in it; undefined: PGlite in the data directory. */
+  readonly databaseUrl: string | undefined
   /** By the tenant's name. */
   readonly tenants: ReadonlyMap<string, TenantSecrets>
   /** Hashes of their tokens, and who they are. */
@@ -79,13 +117,21 @@ const fileSchema = z.strictObject({
   host: hostName.default('127.0.0.1'),
   port: port.default(8080),
   dataDirectory: path.default('.vouchsafe'),
+  databaseUrlFile: path.exactOptional(),
   explainRefusals: flag.default(false),
   operatorsFile: path.exactOptional(),
+  identityProvider: identityProviderSettings.exactOptional(),
+  ...guardSettings,
   metricsPort: port.exactOptional(),
   metricsHost: hostName.default('127.0.0.1'),
+  logLevel: logLevel.default('info'),
+  drainSeconds: wholeNumber('must be a number of seconds')
+    .refine((seconds) => seconds >= 0 && seconds <= 300, 'must be 0 to 300')
+    .default(5),
+  logWitnesses: logWitnesses.prefault([]),
   policy: policySettings.exactOptional(),
   simulatedRoots: path.exactOptional(),
-  keyEncryptionKeyFile: path.exactOptional(),
+  ...keySettings,
   tenants: z
     .array(z.strictObject({ name: tenantName, ...tenantSettings }), 'must be a list')
     .default([]),
@@ -107,12 +153,60 @@ export function readConfig(sources: ConfigSources): ConfigReading {
   const given = givenBy(sources, mistakes)
   const parsed = fileSchema.safeParse(given, { reportInput: true })
   if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
-  const keyEncryptionKey = keyEncryptionKeyOf(sources, given, mistakes)
-  mistakes.push(...tenantMistakes(given))
+  const keyEncryption = keyEncryptionOf(sources, given, mistakes)
+  const previousKeyEncryptionKey = previousKeyOf(sources, given, mistakes)
+  const databaseUrl = databaseUrlOf(sources, given, mistakes)
+  mistakes.push(...tenantMistakes(given), ...identityProviderContradictions(given))
   const tenants = tenantSecrets(sources, given, mistakes)
   const operators = operatorsOf(sources, given, mistakes)
-  if (!parsed.success || keyEncryptionKey === undefined || mistakes.length > 0) return { mistakes }
-  return { config: configOf(parsed.data), secrets: { keyEncryptionKey, tenants, operators } }
+  if (!parsed.success || keyEncryption === undefined || mistakes.length > 0) return { mistakes }
+  return {
+    config: configOf(parsed.data),
+    secrets: { keyEncryption, previousKeyEncryptionKey, databaseUrl, tenants, operators },
+  }
+}
+
+export type InForceReading =
+  | { readonly settings: readonly SettingInForce[] }
+  | { readonly mistakes: readonly string[] }
+
+/** Every setting, with who said it. What stands in secret files is not read, so only what can be read is judged. */
+export function readInForce(sources: ConfigSources): InForceReading {
+  const mistakes: string[] = []
+  const given = givenBy(sources, mistakes)
+  const parsed = fileSchema.safeParse(given, { reportInput: true })
+  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
+  return parsed.success && mistakes.length === 0
+    ? { settings: settingsInForce(sources, given, { ...parsed.data }) }
+    : { mistakes }
+}
+
+/** JSON Schema of the file, for editors: what a variable may say in digits, a file may say as a number. */
+export const configFileSchema: unknown = fileJsonSchema(fileSchema)
+
+/** Which database: a PostgreSQL by its address, which holds its password, or else PGlite in the data directory. */
+export interface DatabasePlace {
+  readonly dataDirectory: string
+  readonly databaseUrl: string | undefined
+}
+
+export type DatabaseReading =
+  | { readonly place: DatabasePlace }
+  | { readonly mistakes: readonly string[] }
+
+/** The part that needs neither tenants nor keys: where the database is. */
+export function readDatabase(sources: ConfigSources): DatabaseReading {
+  const mistakes: string[] = []
+  const given = givenBy(sources, mistakes)
+  const { dataDirectory } = given
+  const parsed = fileSchema
+    .pick({ dataDirectory: true })
+    .safeParse({ dataDirectory }, { reportInput: true })
+  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
+  const databaseUrl = databaseUrlOf(sources, given, mistakes)
+  return parsed.success && mistakes.length === 0
+    ? { place: { dataDirectory: parsed.data.dataDirectory, databaseUrl } }
+    : { mistakes }
 }
 
 export type CollateralConfig = Pick<Config, 'dataDirectory' | 'vendors'>
@@ -141,12 +235,23 @@ function configOf({
   metricsPort,
   metricsHost,
   keyEncryptionKeyFile: _,
+  previousKeyEncryptionKeyFile: ____,
+  keyEncryptionCommand: _____,
+  keyEncryptionHandle: ______,
   operatorsFile: __,
+  databaseUrlFile: ___,
+  identityProvider,
+  rateLimits,
+  trustedProxies,
+  admission,
+  mostConnections,
   ...rest
 }: z.output<typeof fileSchema>): Config {
   const own = policy === undefined ? [] : [{ name: 'default', policy, simulatedRoots }]
   return {
     ...rest,
+    guard: { rateLimits, trustedProxies, admission, mostConnections },
+    identityProvider,
     tenants: [...own, ...others].map((tenant) => ({
       name: tenant.name,
       policy: policyOf(tenant.policy),

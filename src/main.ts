@@ -7,23 +7,36 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { replaceFile } from './adapters/endorsement-cache-file.ts'
 import { localFiles } from './adapters/local-files.ts'
-import { findProgram, gitVersion, probeDirectory } from './adapters/machine-probes.ts'
+import {
+  findProgram,
+  gitVersion,
+  modeOf,
+  probeDirectory,
+  probePort,
+} from './adapters/machine-probes.ts'
 import { endorsementLibrary } from './adapters/offline-bundle.ts'
-import { systemClock } from './adapters/system.ts'
+import { simulatedAnchors } from './adapters/simulated-anchors.ts'
+import { systemClock, systemRandom } from './adapters/system.ts'
 import { vendorAnchors } from './adapters/vendor-anchors.ts'
 import { openVendorEndorsements } from './adapters/vendor-endorsements.ts'
+import { vendorFetch } from './adapters/vendor-fetch.ts'
+import { vendorTime } from './adapters/vendor-time.ts'
 import { answering, YES } from './cli/answering.ts'
 import { Mistake } from './cli/arguments.ts'
 import { checksCommand } from './cli/checks.ts'
 import { collateralCommand } from './cli/collateral.ts'
 import { devCommand } from './cli/dev.ts'
 import { doctorCommand } from './cli/doctor.ts'
+import { explainCommand } from './cli/explain.ts'
 import { inspectCommand } from './cli/inspect.ts'
 import { measureCommand } from './cli/measure.ts'
+import { reappraiseCommand } from './cli/reappraise.ts'
 import { serveCommand } from './cli/serve.ts'
 import { verifyCommand } from './cli/verify.ts'
+import { keyEncryptionsOf } from './compose/key-encryption.ts'
 import { certs, openStoreUnlessHeld } from './compose/machine.ts'
-import { readCollateralConfig, readConfig } from './config.ts'
+import { operationsCommands } from './compose/operations.ts'
+import { readCollateralConfig, readConfig, readInForce } from './config.ts'
 import { Problem } from './problems.ts'
 
 const searchPath = process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'
@@ -37,7 +50,7 @@ const output = {
     process.stderr.write(text)
   },
 }
-const surroundings = { searchPath, ...output }
+const surroundings = { searchPath, env: process.env, ...output }
 
 interface Command {
   readonly summary: string
@@ -63,7 +76,7 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args) =>
       await serveCommand(args, {
         ...output,
-        readConfig: () => readConfig(sources),
+        readConfig: (flags) => readConfig({ ...sources, flags }),
         async start(config, secrets) {
           const { startServe } = await import('./compose/serve.ts')
           return await startServe(config, secrets, surroundings)
@@ -80,18 +93,40 @@ const commands: Readonly<Record<string, Command>> = {
         colour,
         now: systemClock.now,
         nodeVersion: process.version,
-        readConfig: () => readConfig(sources),
+        readConfig: (flags) => readConfig({ ...sources, flags }),
+        readInForce: (flags) => readInForce({ ...sources, flags }),
+        probePostgres: async (url) => {
+          const probe = await import('./adapters/postgres-probe.ts')
+          return await probe.probePostgres(url)
+        },
+        vendorTime,
+        probePort,
+        modeOf,
+        heldCollateral: async (config) =>
+          (
+            await openVendorEndorsements(config, { whenDiskFails: 'report', report: complain })
+          ).holdings(),
         vendorRoots: () => vendorAnchors(certs),
         probeDirectory,
         openStore: openStoreUnlessHeld,
+        keyEncryptionsOf: (secrets) => keyEncryptionsOf(secrets, process.env),
         gitVersion: () => gitVersion(searchPath),
         findProgram: (name) => findProgram(name, searchPath),
-        examinePolicy: (tenant, config) =>
-          examinePolicy(tenant, { config, at: systemClock.now(), searchPath }),
+        examinePolicy: (tenant, settings) =>
+          examinePolicy(tenant, { ...settings, at: systemClock.now(), searchPath }),
         askOpa,
       })
     },
   },
+  ...operationsCommands({
+    ...output,
+    sources,
+    colour,
+    terminal: process.stderr.isTTY === true,
+    write: writeOut,
+    // Only who asks for it opens it.
+    input: () => process.stdin,
+  }),
   policy: {
     summary: 'the Git repository that says what may run: make, check, sign and ask about it',
     run: async (args) => {
@@ -106,6 +141,48 @@ const commands: Readonly<Record<string, Command>> = {
       )
     },
   },
+  explain: {
+    summary: 'why did an attestation end as it did? Asked of a running service',
+    run: async (args) =>
+      await explainCommand(args, { ...output, colour, files: localFiles, fetch: globalThis.fetch }),
+  },
+  keys: {
+    summary: 'the keys that sign tokens: list, rotate, revoke, store under another key',
+    run: async (args) => {
+      const [{ keysCommand }, { openStoredKeys }] = await Promise.all([
+        import('./cli/keys.ts'),
+        import('./compose/keys.ts'),
+      ])
+      return await keysCommand(args, {
+        ...output,
+        colour,
+        files: localFiles,
+        fetch: globalThis.fetch,
+        openKeys: (flags) => openStoredKeys(readConfig({ ...sources, flags }), surroundings),
+      })
+    },
+  },
+  log: {
+    summary: 'the transparency log: verify it, prove a decision, witness it',
+    run: async (args) => {
+      const [{ logCommand }, { keepDurably }] = await Promise.all([
+        import('./cli/log.ts'),
+        import('./adapters/durable-file.ts'),
+      ])
+      return await logCommand(args, {
+        ...output,
+        colour,
+        terminal: process.stderr.isTTY === true,
+        files: localFiles,
+        fetch: globalThis.fetch,
+        now: systemClock.now,
+        randomBytes: systemRandom.bytes,
+        keepFile: keepDurably,
+        wait: async (ms) => await sleep(ms),
+        stopped,
+      })
+    },
+  },
   verify: {
     summary: 'is this hardware evidence genuine, and does it say what you expect?',
     run: async (args) =>
@@ -116,6 +193,22 @@ const commands: Readonly<Record<string, Command>> = {
         now: systemClock.now,
         anchors: await vendorAnchors(certs),
         simulatedAllowed: false,
+        network: { fetch: vendorFetch, simulatedRoots: simulatedAnchors },
+      }),
+  },
+  reappraise: {
+    summary: 'would what was let pass still pass? Revokes the tokens of what would not',
+    run: async (args) =>
+      await reappraiseCommand(args, {
+        ...output,
+        colour,
+        terminal: process.stderr.isTTY === true,
+        files: localFiles,
+        fetch: globalThis.fetch,
+        async *directly(question) {
+          const { reappraiseDirectly } = await import('./compose/reappraise.ts')
+          yield* reappraiseDirectly(question, readConfig(sources), surroundings)
+        },
       }),
   },
   inspect: {
@@ -179,6 +272,13 @@ async function openLibrary() {
 
 function complain(sentence: string): void {
   output.err(`vouchsafe: ${sentence}\n`)
+}
+
+/** Resolves when a slow reader has taken it. */
+async function writeOut(bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 /** Resolves at the first request to end; a second one ends the program as the system would. */

@@ -50,6 +50,11 @@ export const problemTypes = {
     title: 'No approved release has this agent and environment',
     next: 'Commit an AgentRelease manifest under agents/<environment>/<agent>.yaml in the policy repository.',
   },
+  'key-unknown': {
+    status: 404,
+    title: 'There is no such key to rotate or revoke',
+    next: 'List the keys with `vouchsafe keys list`, and name one that signs or is to sign.',
+  },
   'policy-unavailable': {
     status: 503,
     title: 'No accepted policy is loaded',
@@ -60,15 +65,30 @@ export const problemTypes = {
     title: 'The policy repository has been silent for too long',
     next: 'Let the holder of the heartbeat key sign and push a new heartbeat.yaml, and check that the mirror still follows the repository.',
   },
+  'possession-required': {
+    status: 401,
+    title: 'This needs a token of possession',
+    next: 'Attest for one, and send it as `Authorization: DPoP <token>` with a DPoP header (RFC 9449) by the attested key.',
+  },
+  'possession-token-refused': {
+    status: 401,
+    title: 'The token of possession was refused',
+    next: 'Attest again for a new token; the detail says what is wrong with this one.',
+  },
+  'possession-proof-refused': {
+    status: 401,
+    title: 'The proof of possession was refused',
+    next: 'Make a new proof for this very request: typ dpop+jwt, ES256, jwk, jti, htm, htu (the public address), iat, ath, and bodySha256 where there is a body.',
+  },
   'operator-unauthenticated': {
     status: 401,
     title: 'This needs an operator',
-    next: 'Send `Authorization: Bearer <token>` with the token of a configured operator.',
+    next: 'Send `Authorization: Bearer <token>` with the token of a configured operator, or of the identity provider that the service is configured for.',
   },
   'operator-forbidden': {
     status: 403,
     title: 'This operator may not do that',
-    next: 'Ask for a token whose role allows it: viewers look, operators also act, enforcers report what they enforce.',
+    next: 'Ask for a token whose role allows it: viewers look, auditors also read what is private, operators look and act, secret-admins look and decide on secrets, enforcers report what they enforce.',
   },
   'tenant-unknown': {
     status: 404,
@@ -114,6 +134,71 @@ export const problemTypes = {
     status: 429,
     title: 'Too many requests',
     next: 'Wait as long as Retry-After says.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'More is being asked than can be answered in time',
+    next: 'Try again after the time in Retry-After; nothing was read or used up. Operators: add a replica, or see VOUCHSAFE_MOST_IN_FLIGHT.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    next: 'Send the headers within 10 s and the whole request within 20 s.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers of the request are too large',
+    next: 'Send at most 16 KiB of headers.',
+  },
+  'expectation-unknown': {
+    status: 417,
+    title: 'The Expect header asks for something unknown',
+    next: 'Send Expect: 100-continue, or no such header.',
+  },
+  'appraisal-unknown': {
+    status: 404,
+    title: 'There is no such appraisal',
+    next: 'Name the id of an appraisal, or the request id of an attestation that was decided; what is older than the retention is gone.',
+  },
+  'identity-provider-unavailable': {
+    status: 503,
+    title: 'The identity provider of the operators did not answer',
+    next: 'Try again after the time in Retry-After; a token of the operators’ file works meanwhile.',
+  },
+  'self-attestation-unavailable': {
+    status: 501,
+    title: 'The verifier does not run in a TEE that it could show',
+    next: 'Nothing can be said about where this issuer runs. Operators: run it in an SEV-SNP or TDX guest with Linux 6.7 or later, mount configfs, and let the service read /sys/kernel/config/tsm/report.',
+  },
+  'issuer-unusable': {
+    status: 502,
+    title: 'The issuer does not answer as an issuer of this kind does',
+    next: 'Check the URL: it is what tokens have in `iss`. What the issuer itself said stands in the detail.',
+  },
+  'self-attestation-failed': {
+    status: 503,
+    title: 'The machine gave no report in time',
+    next: 'Try again after the time in Retry-After: hardware makes one report at a time. Operators: the detail says what the kernel answered.',
+  },
+  'policy-changed': {
+    status: 409,
+    title: 'The policy was replaced meanwhile',
+    next: 'Ask again: it is then judged by the policy that is in force.',
+  },
+  'status-list-unknown': {
+    status: 404,
+    title: 'There is no such status list',
+    next: 'Take the address from status.status_list.uri of a token of this issuer.',
+  },
+  'log-leaf-unknown': {
+    status: 404,
+    title: 'The transparency log has no such leaf',
+    next: 'Take the leaf from att_log.leaf of a token, or from logLeaf of the answer to POST /v1/attestations.',
+  },
+  'log-leaf-waiting': {
+    status: 404,
+    title: 'The leaf is not in the log yet',
+    next: 'Ask again after the time in Retry-After: a leaf is numbered within a second.',
   },
   'storage-unavailable': {
     status: 503,

@@ -1,6 +1,7 @@
 /** Environment and file to configuration: what is accepted, and that every mistake is told at once. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { guardDefaults } from '#src/config/guard-settings.ts'
 import { repositoryKind } from '#src/config/repository.ts'
 import { settings } from '#src/config/settings.ts'
 import { readConfig } from '#src/config.ts'
@@ -44,6 +45,12 @@ describe('what is accepted', () => {
         port: 8080,
         dataDirectory: '.vouchsafe',
         explainRefusals: false,
+        logLevel: 'info',
+        drainSeconds: 5,
+        keyRotationDays: 30,
+        logWitnesses: [],
+        guard: guardDefaults,
+        identityProvider: undefined,
         metrics: undefined,
         tenants: [
           {
@@ -69,7 +76,13 @@ describe('what is accepted', () => {
         },
       },
       secrets: {
-        keyEncryptionKey: new Uint8Array(Buffer.from(KEY, 'hex')),
+        keyEncryption: {
+          kind: 'secret',
+          from: 'environment',
+          secret: new Uint8Array(Buffer.from(KEY, 'hex')),
+        },
+        previousKeyEncryptionKey: undefined,
+        databaseUrl: undefined,
         tenants: new Map([['default', { webhookSecret: undefined, opaToken: undefined }]]),
         operators: [],
       },
@@ -82,6 +95,10 @@ describe('what is accepted', () => {
   }
   const overHttps = { VOUCHSAFE_POLICY: 'https://forge.example/policy.git' }
   const opa = { VOUCHSAFE_OPA_URL: 'http://127.0.0.1:8181' }
+  const provider = {
+    VOUCHSAFE_OPERATORS_ISSUER: 'https://login.example.com/realm',
+    VOUCHSAFE_OPERATORS_AUDIENCE: 'vouchsafe',
+  }
 
   /** What the variable is set to, and what it needs beside it. */
   const effects: Readonly<Record<string, readonly [string, Record<string, string>?]>> = {
@@ -89,6 +106,9 @@ describe('what is accepted', () => {
     VOUCHSAFE_HOST: ['::1'],
     VOUCHSAFE_PORT: ['9000'],
     VOUCHSAFE_DATA: ['/elsewhere'],
+    VOUCHSAFE_DATABASE_URL_FILE: ['/run/database'],
+    VOUCHSAFE_LOG_LEVEL: ['warn'],
+    VOUCHSAFE_DRAIN_SECONDS: ['0'],
     VOUCHSAFE_POLICY: ['file:///elsewhere'],
     VOUCHSAFE_POLICY_BRANCH: ['release/2026'],
     VOUCHSAFE_POLICY_PIN: [`sha256:${'ab'.repeat(32)}`],
@@ -108,6 +128,21 @@ describe('what is accepted', () => {
     VOUCHSAFE_SIMULATED_ROOTS: ['/elsewhere'],
     VOUCHSAFE_EXPLAIN_REFUSALS: ['true'],
     VOUCHSAFE_OPERATORS_FILE: ['/run/operators'],
+    VOUCHSAFE_OPERATORS_ISSUER: ['https://other.example', provider],
+    VOUCHSAFE_OPERATORS_AUDIENCE: ['other', provider],
+    VOUCHSAFE_OPERATORS_ROLE_CLAIM: ['realm_access.roles', provider],
+    VOUCHSAFE_OPERATORS_ROLES: ['sre=operator,audit=auditor', provider],
+    VOUCHSAFE_TRUSTED_PROXIES: ['10.0.0.0/8, 2001:db8::1'],
+    VOUCHSAFE_RATE_LIMIT_CHALLENGES: ['off'],
+    VOUCHSAFE_RATE_LIMIT_ATTESTATIONS: ['1'],
+    VOUCHSAFE_RATE_LIMIT_PUBLIC: ['10000000'],
+    VOUCHSAFE_RATE_LIMIT_OPERATORS: ['5'],
+    VOUCHSAFE_RATE_LIMIT_FAILED_OPERATORS: ['5'],
+    VOUCHSAFE_RATE_LIMIT_TENANT: ['off'],
+    VOUCHSAFE_MOST_IN_FLIGHT: ['128'],
+    VOUCHSAFE_MOST_WAITING: ['0'],
+    VOUCHSAFE_MOST_LOOP_DELAY_MS: ['50'],
+    VOUCHSAFE_MOST_CONNECTIONS: ['100'],
     VOUCHSAFE_METRICS_PORT: ['9464'],
     VOUCHSAFE_METRICS_HOST: ['::1', { VOUCHSAFE_METRICS_PORT: '9464' }],
     VOUCHSAFE_OFFLINE: ['true'],
@@ -115,6 +150,8 @@ describe('what is accepted', () => {
     VOUCHSAFE_INTEL_PCS: ['https://mirror.example/pcs'],
     VOUCHSAFE_INTEL_ROOT_CRL: ['http://127.0.0.1:8081/sgx/certification/v4/rootcacrl'],
     VOUCHSAFE_TCB_UPDATE: ['early'],
+    VOUCHSAFE_KEY_ROTATION_DAYS: ['7'],
+    VOUCHSAFE_LOG_WITNESSES: [`https://w.example w.example+0123abcd+B${'A'.repeat(43)}`],
   }
   const files = {
     '/run/token': 'a token, rather long\n'.replaceAll(/[ ,]/g, '-'),
@@ -122,21 +159,23 @@ describe('what is accepted', () => {
     '/run/hosts': 'hosts',
     '/run/other': 'other',
     '/run/operators': operator('viewer', 'ann'),
+    '/run/database': 'postgres://u:hunter2@db.example/vouchsafe\n',
   }
 
-  test.each(settings.map(({ variable }) => variable).filter((each) => !each.endsWith('_KEY_FILE')))(
-    '%s has an effect',
-    (variable) => {
-      const [value, beside = {}] = effects[variable] ?? ['']
-      const usual = read({ ...good, ...beside }, files)
-      const changed = read({ ...good, ...beside, [variable]: value }, files)
-      expect([usual, changed]).toEqual([
-        expect.objectContaining({ config: expect.anything() }),
-        expect.objectContaining({ config: expect.anything() }),
-      ])
-      expect(changed).not.toEqual(usual)
-    },
-  )
+  test.each(
+    settings
+      .map(({ variable }) => variable)
+      .filter((each) => !/_KEY_FILE$|_KEY_ENCRYPTION_(COMMAND|HANDLE)$/.test(each)),
+  )('%s has an effect', (variable) => {
+    const [value, beside = {}] = effects[variable] ?? ['']
+    const usual = read({ ...good, ...beside }, files)
+    const changed = read({ ...good, ...beside, [variable]: value }, files)
+    expect([usual, changed]).toEqual([
+      expect.objectContaining({ config: expect.anything() }),
+      expect.objectContaining({ config: expect.anything() }),
+    ])
+    expect(changed).not.toEqual(usual)
+  })
 
   test('VOUCHSAFE_POLICY_SSH_KEY_FILE has an effect', () =>
     expect(read({ ...good, ...overSsh }, files)).toHaveProperty(
@@ -196,7 +235,11 @@ describe('what is accepted', () => {
         vendors: { offline: true, tcbUpdate: 'early' },
       },
       secrets: {
-        keyEncryptionKey: new Uint8Array(Buffer.from(KEY, 'hex')),
+        keyEncryption: {
+          kind: 'secret',
+          from: 'file',
+          secret: new Uint8Array(Buffer.from(KEY, 'hex')),
+        },
         tenants: new Map([
           [
             'acme',
@@ -209,6 +252,20 @@ describe('what is accepted', () => {
       },
     })
   })
+
+  test.each([
+    ['VOUCHSAFE_DATABASE_URL', {}],
+    ['DATABASE_URL', {}],
+    ['DATABASE_URL', { VOUCHSAFE_DATABASE_URL: 'postgresql://u:hunter2@db.example/vouchsafe' }],
+  ])('%s names a PostgreSQL, and is a secret', (name, more) => {
+    const url = 'postgresql://u:hunter2@db.example/vouchsafe'
+    const reading = read({ ...good, ...more, [name]: url })
+    expect(reading).toMatchObject({ secrets: { databaseUrl: url } })
+    expect('config' in reading && JSON.stringify(reading.config)).not.toContain('hunter2')
+  })
+
+  test('an empty DATABASE_URL is none', () =>
+    expect(read({ ...good, DATABASE_URL: '' })).toEqual(read(good)))
 
   test('secrets are no part of the configuration', () => {
     const reading = read(
@@ -245,7 +302,11 @@ describe('the operators’ file', () => {
     ['a token and no hash', 'a-token-of-somebody viewer ann', ':1 must begin with the SHA-256'],
     ['the hash of nothing', `${digest('')} viewer ann`, 'must begin with the SHA-256'],
     ['capitals', `${digest('a').toUpperCase()} viewer ann`, 'must begin with the SHA-256'],
-    ['an unknown role', `${digest('a')} root ann`, 'viewer, operator, enforcer'],
+    [
+      'an unknown role',
+      `${digest('a')} root ann`,
+      'viewer, auditor, operator, secret-admin, enforcer',
+    ],
     ['no name', `${digest('a')} viewer`, 'must end with a name'],
     ['a name and more', `${digest('a')} viewer ann smith`, 'must end with a name'],
     [
@@ -354,6 +415,20 @@ describe('a mistake', () => {
       'operators that are not there',
       { VOUCHSAFE_OPERATORS_FILE: '/nowhere' },
       'VOUCHSAFE_OPERATORS_FILE (operatorsFile): /nowhere cannot be read',
+    ],
+    ['a level nobody knows', { VOUCHSAFE_LOG_LEVEL: 'loud' }, 'must be info, warn or error'],
+    ['a long drain', { VOUCHSAFE_DRAIN_SECONDS: '301' }, 'must be 0 to 300'],
+    ['another database', { DATABASE_URL: 'mysql://h/d' }, 'must be the address of a PostgreSQL'],
+    ['no database in the address', { DATABASE_URL: 'postgres://h/' }, 'address of a PostgreSQL'],
+    [
+      'two databases',
+      { DATABASE_URL: 'postgres://h/a', VOUCHSAFE_DATABASE_URL: 'postgres://h/b' },
+      'VOUCHSAFE_DATABASE_URL and DATABASE_URL are both given and differ',
+    ],
+    [
+      'a database in a file that is not there',
+      { VOUCHSAFE_DATABASE_URL_FILE: '/nowhere' },
+      'VOUCHSAFE_DATABASE_URL_FILE (databaseUrlFile): /nowhere cannot be read',
     ],
     ['a port for metrics in words', { VOUCHSAFE_METRICS_PORT: 'x' }, 'must be a port'],
     ['a mirror over plain http', { VOUCHSAFE_AMD_KDS: 'http://m.example' }, 'vendors.amdKds'],
@@ -464,10 +539,11 @@ describe('a mistake', () => {
         ...good,
         VOUCHSAFE_KEY_ENCRYPTION_KEY: secret,
         VOUCHSAFE_POLICY_WEBHOOK_SECRET_FILE: '/run/hook',
+        DATABASE_URL: 'postgresql:deadbeef@h',
       },
       { '/run/hook': 'deadbeef\ndeadbeef' },
     )
-    expect(told).toHaveLength(2)
+    expect(told).toHaveLength(3)
     expect(told.join()).not.toContain('deadbeef')
   })
 })

@@ -14,6 +14,13 @@ export interface Demonstration {
   /** Of the approved agent: 48 bytes. */
   readonly measurement: Uint8Array
   readonly agents: readonly DemonstratedAgent[]
+  /** As if the program in this folder ran on the same machine: what is measured is every file of it. */
+  readonly launchVerifier: (program: string) => LaunchedVerifier
+}
+
+interface LaunchedVerifier extends Attester {
+  /** 48 bytes. */
+  readonly measurement: Uint8Array
 }
 
 interface DemonstratedAgent {
@@ -66,6 +73,14 @@ function launchAgents(platform: ReturnType<typeof simulatedSnp>, folder: string)
   return {
     anchors: platform.anchors,
     measurement: good.measurement,
+    launchVerifier(program) {
+      const measurement = measureAgent(readAgent(program))
+      return {
+        measurement,
+        attest: (reportData) => platform.attest({ reportData, measurement }),
+        endorsements: platform.endorsements,
+      }
+    },
     agents: [
       { ...good, isApproved: true, title: 'launched as it was approved', attest: attesting(good) },
       {

@@ -16,6 +16,8 @@ export interface Shelf {
   /** Takes up entries on disk that are new or newer there: another process fetched or imported them. */
   readonly takeUp: () => Promise<void>
   readonly entries: () => readonly DiskEntry[]
+  /** How often an entry took the place of one that said something else. */
+  readonly renewals: () => number
 }
 
 export interface ShelfSettings {
@@ -34,6 +36,7 @@ interface Slot {
 export function shelf(disk: EndorsementDisk, { mostBytes, failed }: ShelfSettings): Shelf {
   /** In the order of use, the least recent first. */
   const slots = new Map<string, Slot>()
+  let renewals = 0
 
   return {
     atHand,
@@ -72,6 +75,8 @@ export function shelf(disk: EndorsementDisk, { mostBytes, failed }: ShelfSetting
     },
 
     entries: () => [...slots.values()].map(({ entry }) => entry),
+
+    renewals: () => renewals,
   }
 
   function atHand(name: string): HeldEndorsement | undefined {
@@ -96,6 +101,8 @@ export function shelf(disk: EndorsementDisk, { mostBytes, failed }: ShelfSetting
   }
 
   function place(name: string, slot: Slot): void {
+    const before = slots.get(name)?.entry.sha256
+    if (before !== undefined && before !== slot.entry.sha256) renewals++
     slots.delete(name)
     slots.set(name, slot)
   }

@@ -54,6 +54,8 @@ export interface EndorsementCache extends EndorsementSource {
   readonly fetch: (subject: EndorsementSubject) => Promise<HeldEndorsement>
   /** Renews what is due and takes up what another process put on disk. Never rejects; cheap when nothing is due. */
   readonly refresh: () => Promise<Refreshment>
+  /** What is held, without its parts: cheap, and for figures. Documents that are not renewed with time are left out. */
+  readonly holdings: () => readonly Holding[]
   /** Everything, in the order of names. */
   readonly all: () => Promise<readonly NamedEndorsement[]>
   /** Takes the place of what is held under the same name. */
@@ -63,6 +65,12 @@ export interface EndorsementCache extends EndorsementSource {
 export interface NamedEndorsement {
   readonly subject: EndorsementSubject
   readonly held: HeldEndorsement
+}
+
+export interface Holding {
+  readonly document: EndorsementSubject['document']
+  readonly fetchedAt: Date
+  readonly notAfter: Date
 }
 
 interface Refreshment {
@@ -95,6 +103,8 @@ export async function openEndorsementCache(
       }
     },
 
+    renewals: shelves.renewals,
+
     fetch: (subject) => fetchOnce(subject, false),
 
     refresh() {
@@ -103,6 +113,12 @@ export async function openEndorsementCache(
       })
       return refreshing
     },
+
+    holdings: () =>
+      shelves.entries().flatMap(({ name, fetchedAt, notAfter, refreshAt }): readonly Holding[] => {
+        const subject = refreshAt && subjectOf(name)
+        return subject ? [{ document: subject.document, fetchedAt, notAfter }] : []
+      }),
 
     async all() {
       await shelves.takeUp()

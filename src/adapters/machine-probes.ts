@@ -1,7 +1,8 @@
 /** What `vouchsafe doctor` asks of the machine. */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -39,4 +40,45 @@ export async function findProgram(name: string, searchPath: string): Promise<str
     }
   }
   return undefined
+}
+
+/** Permission bits; undefined where there is no such file. */
+export async function modeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mode & 0o7777
+  } catch {
+    return undefined
+  }
+}
+
+const LONGEST_HEALTH_MS = 2_000
+
+/** Listens there for a moment. `ours`: what has it answers as /healthz does. Rejects where the address cannot be had at all. */
+export async function probePort(host: string, port: number): Promise<'free' | 'ours' | 'taken'> {
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    const server = createServer()
+    server.once('error', resolve)
+    server.listen(port, host, () => server.close(() => resolve(undefined)))
+  })
+  if (!error) return 'free'
+  if (error.code !== 'EADDRINUSE') throw error
+  return (await isVouchsafe(host, port)) ? 'ours' : 'taken'
+}
+
+/** Nobody else answers this to a path that he does not know, and what matters is not secret. */
+async function isVouchsafe(host: string, port: number): Promise<boolean> {
+  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+  const near = everywhere[host] ?? host
+  const address = `http://${near.includes(':') ? `[${near}]` : near}:${port}`
+  const asked = await Promise.allSettled(
+    ['/healthz', '/metrics'].map(async (path) => {
+      const response = await fetch(`${address}${path}`, {
+        redirect: 'manual',
+        signal: AbortSignal.timeout(LONGEST_HEALTH_MS),
+      })
+      const text = (await response.text()).slice(0, 200)
+      return text === 'ok\n' || text.startsWith('# HELP vouchsafe_')
+    }),
+  )
+  return asked.some((each) => each.status === 'fulfilled' && each.value)
 }

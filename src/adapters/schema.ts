@@ -1,32 +1,12 @@
 /**
- * The tables, for PGlite and PostgreSQL alike. `npx drizzle-kit generate` writes what a change here means into migrations/,
- * whose files are applied at start, in order, each once.
+ * The tables, for PGlite and PostgreSQL alike: here evidence and policies, and the rest in schema-tokens.ts and
+ * schema-log.ts. `npm run migrations` writes what a change means into migrations/, whose files are applied in order, each
+ * once.
  */
-import {
-  boolean,
-  customType,
-  index,
-  integer,
-  json,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core'
+import { index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { AcceptedState } from '../policy/acceptance/acceptance.ts'
-import type { Layer } from '../rats/release.ts'
-import type { RuntimeClaims } from '../rats/runtime-claims.ts'
-import type { Status, TrustVector } from '../rats/trust-vector.ts'
-import type { DriftEntry, EnforcementPoint, RecordedFinding, Verdict } from '../service/ports.ts'
-
-const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
-  dataType: () => 'bytea',
-  // Drivers hand out a Buffer or a view into a larger one.
-  fromDriver: (value) => new Uint8Array(value),
-})
-
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 })
+import type { DriftEntry, EnforcementPoint, Verdict } from '../service/ports.ts'
+import { bytea, instant } from './schema-columns.ts'
 
 /** Narrow on purpose: it is written once per attestation and read never. */
 export const usedChallenges = pgTable(
@@ -39,59 +19,59 @@ export const usedChallenges = pgTable(
 )
 
 /**
- * `json` and not `jsonb`: findings quote what attackers wrote into certificates, and jsonb cannot hold U+0000. Nothing in
+ * One row an attestation: what is searched by, and the rest of the record as one document. What is the same in one
+ * attestation after another (findings, certificate tables, event logs, endorsements) is in `contents`, once.
+ *
+ * Partitioned by day of `at` (migration 0002; drizzle has no words for it), so that forgetting a day of evidence is
+ * dropping a table: sql-partitions.ts. That is why the key has `at` in it.
+ *
+ * `json` and not `jsonb`: records quote what attackers wrote into certificates, and jsonb cannot hold U+0000. Nothing in
  * them is searched by the database.
  */
 export const appraisals = pgTable(
   'appraisals',
   {
-    id: uuid().primaryKey(),
-    requestId: text('request_id').notNull(),
+    id: uuid().notNull(),
     at: instant('at').notNull(),
     tenant: text().notNull(),
     environment: text().notNull(),
     agent: text().notNull(),
-    audience: text(),
-    tee: text().notNull(),
     verdict: text().$type<Verdict>().notNull(),
-    status: text().$type<Status>().notNull(),
-    trustVector: json('trust_vector').$type<TrustVector>().notNull(),
-    findings: json().$type<readonly RecordedFinding[]>().notNull(),
-    policyCommit: text('policy_commit').notNull(),
-    policyDigest: text('policy_digest').notNull(),
-    manifest: text().notNull(),
-    manifestCommit: text('manifest_commit'),
-    manifestPrincipal: text('manifest_principal'),
-    referenceValue: text('reference_value'),
-    referenceLine: integer('reference_line'),
-    referenceMatched: boolean('reference_matched'),
-    layers: json().$type<readonly Layer[]>().notNull().default([]),
-    runtimeClaims: json('runtime_claims').$type<RuntimeClaims>().notNull(),
+    record: json().notNull(),
     quote: bytea().notNull(),
-    auxblob: bytea(),
-    eventLog: bytea('event_log'),
+    /** These four name rows of `contents`. */
+    findings: text('findings_digest').notNull(),
+    auxblob: text('auxblob_digest'),
+    eventLog: text('event_log_digest'),
     endorsementsDigest: text('endorsements_digest').notNull(),
-    tokenId: text('token_id'),
-    tokenExpiresAt: instant('token_expires_at'),
+    leafHash: bytea('leaf_hash').notNull(),
   },
   ({ tenant, at, id }) => [
+    primaryKey({ columns: [id, at] }),
     // The order in which stored evidence is read back, page after page.
     index().on(tenant, at, id),
-    index().on(at),
   ],
 )
 
-/** Each set once, under the digest that names it, however many appraisals rest on it. */
-export const endorsements = pgTable(
-  'endorsements',
+/** Kept once under a digest, however many appraisals rest on it: the digest is what their rows hold. */
+export const contents = pgTable(
+  'contents',
   {
-    digest: text().primaryKey(),
-    parts: bytea().notNull(),
+    kind: text().$type<ContentKind>().notNull(),
+    /** SHA-256 in base64url; of endorsements, the digest that names them everywhere. */
+    digest: text().notNull(),
+    content: bytea().notNull(),
     /** To the day: writing it at every attestation would double what an attestation writes. */
     lastUsedAt: instant('last_used_at').notNull(),
   },
-  ({ lastUsedAt }) => [index().on(lastUsedAt)],
+  ({ kind, digest, lastUsedAt }) => [
+    primaryKey({ columns: [kind, digest] }),
+    index().on(lastUsedAt),
+  ],
 )
+
+/** Part of the key, so that nothing that is sent as one kind can take the place of another. */
+export type ContentKind = 'endorsements' | 'findings' | 'auxblob' | 'event-log'
 
 /** What each tenant's accepted policy is, and what must be remembered to judge the next one. */
 export const policies = pgTable('policies', {
@@ -160,15 +140,4 @@ export const enforcementPoints = pgTable(
     reportedAt: instant('reported_at').notNull(),
   },
   ({ tenant, kind, name }) => [primaryKey({ columns: [tenant, kind, name] })],
-)
-
-export const keys = pgTable(
-  'keys',
-  {
-    purpose: text().notNull(),
-    kid: text().notNull(),
-    createdAt: instant('created_at').notNull(),
-    sealed: bytea().notNull(),
-  },
-  ({ purpose, kid }) => [primaryKey({ columns: [purpose, kid] })],
 )

@@ -1,7 +1,5 @@
-/** Accepted policies and who enforces them, on SQL: compare-and-swap in one transaction, history in the same. */
+/** Accepted policies and who enforces them, on SQL. */
 import { and, asc, desc, eq, inArray, lt } from 'drizzle-orm'
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
-import { linkAfter } from '../service/acceptance-chain.ts'
 import type { DriftReport, PolicyRecord, Store } from '../service/ports.ts'
 import {
   driftReports,
@@ -10,9 +8,9 @@ import {
   policyAcceptances,
   policySightings,
 } from './schema.ts'
+import { acceptPolicy } from './sql-accept-policy.ts'
 import { answered } from './sql-answered.ts'
-
-type Database = PgDatabase<PgQueryResultHKT>
+import type { Database, SqlEngine } from './sql-engine.ts'
 
 /** Three values a row, and a statement takes 65,535. */
 const ROWS_PER_STATEMENT = 10_000
@@ -32,7 +30,8 @@ type PolicyStore = Pick<
   | 'pruneEnforcementPoints'
 >
 
-export function sqlPolicies(database: Database): PolicyStore {
+export function sqlPolicies(engine: SqlEngine): PolicyStore {
+  const { database } = engine
   return {
     policyOf: (tenant) =>
       answered(async () => {
@@ -50,21 +49,8 @@ export function sqlPolicies(database: Database): PolicyStore {
         return head
       }),
 
-    acceptPolicy: (previous, next) =>
-      answered(() =>
-        database.transaction(async (transaction) => {
-          if (!(await swap(transaction, previous, next))) return 'superseded'
-          // The row of `policies` is locked until the end of this transaction, so nobody else adds a link meanwhile.
-          const [last] = await transaction
-            .select()
-            .from(policyAcceptances)
-            .where(eq(policyAcceptances.tenant, next.tenant))
-            .orderBy(desc(policyAcceptances.sequence))
-            .limit(1)
-          await transaction.insert(policyAcceptances).values(linkAfter(last, next))
-          return 'accepted'
-        }),
-      ),
+    acceptPolicy: (previous, next, leaf) =>
+      answered(() => acceptPolicy(engine, { previous, next, leaf })),
 
     acceptancesOf: (tenant) =>
       answered(() =>
@@ -153,33 +139,6 @@ export function sqlPolicies(database: Database): PolicyStore {
         return gone.length
       }),
   }
-}
-
-/** The whole row would be sent back: marks and provenance of every file. */
-const little = { sequence: policies.sequence }
-
-/** Whether this one was first. The sequence is compared too: a reset can bring back a commit that was accepted before. */
-async function swap(
-  transaction: Database,
-  previous: string | undefined,
-  next: PolicyRecord,
-): Promise<boolean> {
-  const { tenant, ...changed } = next
-  const won =
-    previous === undefined
-      ? await transaction.insert(policies).values(next).onConflictDoNothing().returning(little)
-      : await transaction
-          .update(policies)
-          .set(changed)
-          .where(
-            and(
-              eq(policies.tenant, tenant),
-              eq(policies.commit, previous),
-              eq(policies.sequence, next.sequence - 1),
-            ),
-          )
-          .returning(little)
-  return won.length === 1
 }
 
 async function sightings(

@@ -4,6 +4,7 @@ import { revocationChecks } from '../policy/revocation-checks.ts'
 import { bindingChecks } from '../rats/binding.ts'
 import type { Check } from '../rats/check.ts'
 import type { AnyTee } from '../rats/tee.ts'
+import { claimsForm, verifierChecks } from '../rats/verifier-checks.ts'
 import { teeByName, tees } from '../tee/registry.ts'
 import { answering, type Output, YES } from './answering.ts'
 import { Mistake, parseArguments } from './arguments.ts'
@@ -90,7 +91,7 @@ export function checksMarkdown(of: readonly AnyTee[]): string {
     '`not-reached`, `not-applicable` or `waived`. A check without a waiver group can never be waived; `--waive GROUP=REASON`',
     'covers all checks of a group, and whatever is waived caps the result at a warning.',
     ...of.flatMap(teeMarkdown),
-    ...(of.length === tees.length ? serviceMarkdown : []),
+    ...(of.length === tees.length ? [...serviceMarkdown, ...issuerMarkdown] : []),
   ].join('\n')}\n`
 }
 
@@ -147,6 +148,21 @@ const serviceMarkdown: readonly string[] = [
   '| Id | Informs | Source |',
   '|---|---|---|',
   ...serviceChecks.map(({ id, informs, cites }) => `| \`${id}\` | ${informs} | ${cell(cites)} |`),
+]
+
+const issuerMarkdown: readonly string[] = [
+  '',
+  '## An issuer',
+  '',
+  '`vouchsafe verify --issuer` judges an issuer’s own evidence by those of its TEE and by these ([self-attestation.md](self-attestation.md)).',
+  'What may be waived is waived by its id alone.',
+  '',
+  '| Id | Informs | Waivable | Source |',
+  '|---|---|---|---|',
+  ...[...claimsForm, ...verifierChecks].map(
+    ({ id, informs, waivable, cites }) =>
+      `| \`${id}\` | ${informs} | ${waivable ? 'yes' : ''} | ${cell(cites)} |`,
+  ),
 ]
 
 function profileRows(name: string, waivers: readonly (readonly [string, string])[]) {

@@ -19,9 +19,9 @@ export function demonstrationText(
     '',
     ...shown.flatMap((each, index) => [
       `${index + 1}. ${each.agent.name}: ${each.agent.title}`,
-      ...(each.answer.token === undefined
+      ...(each.answer.tokens[0] === undefined
         ? refusalLines(service, each, paint)
-        : tokenLines(each.answer.document, each.answer.token, paint)),
+        : tokenLines(each.answer.document, each.answer.tokens[0].token, paint)),
       ...(each.asExpected
         ? []
         : [
@@ -34,14 +34,19 @@ export function demonstrationText(
 }
 
 /** `service` answers from now on. */
-export function readyText({ url, issuer, policy }: DevService): string {
+export function readyText({ url, issuer, policy, self, operatorTokenFile }: DevService): string {
   return `${[
     row('issuer', issuer),
     row('key set', `${issuer}/.well-known/jwks.json`),
     row('discovery', `${issuer}/.well-known/openid-configuration`),
-    row('API', `${url}/openapi.json`),
+    row('API', `${url}/docs, the contract itself at ${url}/openapi.json`),
     row('try', `curl -s ${url}/v1/challenges -H 'content-type: application/json' -d '{}'`),
     row('', `curl -s ${url}/readyz`),
+    row('why', `npx vouchsafe explain REQUEST --url ${url} --token-file ${operatorTokenFile}`),
+    row(
+      'its TEE',
+      `npx vouchsafe verify --issuer ${issuer} --simulated-roots ${self.simulatedRoots} --expect measurement=${self.measurement}`,
+    ),
     row('policy', `${policy.repository}/README.md: change a digest, with a signature and without`),
     row('keys', `${policy.keys}: those of alice and bob, who sign and approve`),
     '',
@@ -54,9 +59,16 @@ const changeSchema = z.object({ commit: z.string(), principal: z.string().nullab
 type Change = z.infer<typeof changeSchema>
 
 const issuedSchema = z.object({
-  subject: z.string(),
-  audience: z.string(),
-  expiresAt: z.string(),
+  tokens: z.tuple([
+    z.object({
+      form: z.string(),
+      subject: z.string(),
+      audience: z.string(),
+      expiresAt: z.string(),
+      type: z.string(),
+    }),
+  ]),
+  logLeaf: z.string(),
   status: z.string(),
   trustVector: z.record(z.string(), z.number()),
   release: z.object({
@@ -72,17 +84,19 @@ const issuedSchema = z.object({
 function tokenLines(document: unknown, token: string, paint: Paint): readonly string[] {
   const parsed = issuedSchema.safeParse(document)
   if (!parsed.success) return [row('answer', JSON.stringify(document))]
-  const { subject, audience, expiresAt, status, trustVector, release } = parsed.data
+  const { tokens, logLeaf, status, trustVector, release } = parsed.data
+  const [{ form, type, subject, audience, expiresAt }] = tokens
   return [
     row('verdict', paint('good', 'TOKEN ISSUED')),
     row('token', `${token.slice(0, 40)}... (${token.length} characters, opened with its own key)`),
-    row('for', `${audience}, until ${expiresAt}`),
+    row('for', `${audience}, until ${expiresAt}; form ${form} (${type})`),
     row('subject', subject),
     row(
       'release',
       `version ${release.version}, generation ${release.generation}, reference value ${release.referenceValue}`,
     ),
     row('approved', `${release.manifest}:${release.line}${changeText(release.changedBy)}`),
+    row('log leaf', logLeaf),
     row(
       'trust',
       `${status}: ${Object.entries(trustVector)

@@ -21,6 +21,15 @@ export interface DevService {
   /** Issuer of tokens for simulated evidence. */
   readonly issuer: string
   readonly directory: string
+  /** Holds the token of an operator of this service. */
+  readonly operatorTokenFile: string
+  /** What `verify --issuer` needs to look at this very service. */
+  readonly self: {
+    /** Folder of the simulated vendor's roots. */
+    readonly simulatedRoots: string
+    /** Of this program on its simulated machine, in hex. */
+    readonly measurement: string
+  }
   readonly policy: {
     readonly repository: string
     /** Folder of the private keys of its signers. */
@@ -44,8 +53,8 @@ interface DevAgent {
 interface DevAnswer {
   readonly status: number
   readonly document: Readonly<Record<string, unknown>>
-  /** The JWT, opened by the agent. */
-  readonly token: string | undefined
+  /** Opened by the agent; none where it was refused. */
+  readonly tokens: readonly { readonly token: string }[]
 }
 
 export interface Demonstrated {
@@ -109,12 +118,12 @@ async function demonstrate({ agents }: DevService): Promise<readonly Demonstrate
   return shown
 }
 
-function isExpected({ isApproved }: DevAgent, { status, document, token }: DevAnswer): boolean {
+function isExpected({ isApproved }: DevAgent, { status, document, tokens }: DevAnswer): boolean {
   return isApproved
-    ? status === 200 && token !== undefined
+    ? status === 200 && tokens.length > 0
     : status === problemTypes['evidence-rejected'].status &&
         document.code === 'evidence-rejected' &&
-        token === undefined
+        tokens.length === 0
 }
 
 function textOf(

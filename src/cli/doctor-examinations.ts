@@ -1,45 +1,72 @@
 /** The questions that `vouchsafe doctor` asks, each with what to do when the answer is no. */
-import type { Config, ConfigReading, Secrets } from '../config.ts'
+import type { Config, ConfigReading, InForceReading, Secrets } from '../config.ts'
 import type { AnchorSet } from '../pki/anchor.ts'
-import type { Store } from '../service/ports.ts'
-import { openKey } from '../service/sealed-key.ts'
+import { type CollateralPorts, collateralExamination } from './doctor-collateral.ts'
+import { type DatabasePorts, databaseExaminations } from './doctor-database.ts'
+import {
+  fileExamination,
+  type MachinePorts,
+  portExaminations,
+  vendorClockExamination,
+} from './doctor-machine.ts'
 import { type PolicyPorts, tenantExaminations } from './doctor-policy.ts'
 import { type Examination, type Warning, warns } from './examination.ts'
+import type { Flags } from './setting-options.ts'
 
-export interface DoctorPorts extends PolicyPorts {
+export interface DoctorPorts extends PolicyPorts, DatabasePorts, MachinePorts, CollateralPorts {
   readonly now: () => Date
   /** `process.version`. */
   readonly nodeVersion: string
-  readonly readConfig: () => ConfigReading
+  readonly readConfig: (flags: Flags) => ConfigReading
+  readonly readInForce: (flags: Flags) => InForceReading
   /** Rejects when a shipped root is not what it must be. */
   readonly vendorRoots: () => Promise<AnchorSet>
   /** Writes and removes a file there; resolves to the free bytes. */
   readonly probeDirectory: (path: string) => Promise<number>
-  /** Undefined when a running service holds it. */
-  readonly openStore: (directory: string) => Promise<Store | undefined>
   /** `git version 2.39.5` */
   readonly gitVersion: () => Promise<string>
   /** Where a program is found; undefined where it is not. */
   readonly findProgram: (name: string) => Promise<string | undefined>
 }
 
+export interface ExaminationGroup {
+  readonly name: string
+  readonly examinations: readonly Examination[]
+}
+
 const LEAST_FREE = 200 * 1024 * 1024
 /** As the mirror needs it (adapters/git-mirror.ts). */
 const OLDEST_GIT = [2, 32] as const
 
-export function examinations(ports: DoctorPorts): readonly Examination[] {
-  const reading = ports.readConfig()
+/** What needs usable settings is left out where there are none. */
+export function examinationGroups(ports: DoctorPorts, flags: Flags): readonly ExaminationGroup[] {
+  const reading = ports.readConfig(flags)
+  const inForce = ports.readInForce(flags)
   const usable = 'config' in reading ? reading : undefined
+  return [
+    { name: 'machine', examinations: ofMachine(ports, usable?.config) },
+    {
+      name: 'settings',
+      examinations: [
+        {
+          name: 'settings',
+          advice: 'See `vouchsafe serve --help` for every setting.',
+          examine: async () => settingsText(reading),
+        },
+        ...('settings' in inForce ? [fileExamination(ports, inForce.settings)] : []),
+        ...(usable ? ofSettings(ports, usable) : []),
+      ],
+    },
+    ...(usable ? configured(ports, usable) : []),
+  ]
+}
+
+function ofMachine(ports: DoctorPorts, config: Config | undefined): readonly Examination[] {
   return [
     {
       name: 'node',
       advice: 'Run `npm ci`, which brings Node 24, and start with `npx vouchsafe`.',
       examine: async () => nodeText(ports.nodeVersion),
-    },
-    {
-      name: 'settings',
-      advice: 'See `vouchsafe serve --help` for every setting.',
-      examine: async () => settingsText(reading),
     },
     {
       name: 'vendor roots',
@@ -51,6 +78,7 @@ export function examinations(ports: DoctorPorts): readonly Examination[] {
       advice: 'Set the clock and keep it (chrony, systemd-timesyncd): every verdict depends on it.',
       examine: async () => clockText(ports.now(), await ports.vendorRoots()),
     },
+    ...(config ? vendorClockExamination(ports, config) : []),
     {
       name: 'git',
       advice: `Install git ${OLDEST_GIT.join('.')} or newer: it reads the policy repository.`,
@@ -59,7 +87,7 @@ export function examinations(ports: DoctorPorts): readonly Examination[] {
     {
       name: 'ssh',
       advice: 'Install the OpenSSH client.',
-      examine: async () => await sshText(ports, usable?.config),
+      examine: async () => await sshText(ports, config),
     },
     {
       name: 'gpgv',
@@ -67,32 +95,22 @@ export function examinations(ports: DoctorPorts): readonly Examination[] {
       examine: async () =>
         (await ports.findProgram('gpgv')) ?? 'absent: commits signed with OpenPGP are refused',
     },
-    ...(usable ? configured(ports, usable) : []),
   ]
 }
 
-function configured(
-  ports: DoctorPorts,
-  { config, secrets }: { readonly config: Config; readonly secrets: Secrets },
-): readonly Examination[] {
+interface Usable {
+  readonly config: Config
+  readonly secrets: Secrets
+}
+
+function ofSettings(ports: DoctorPorts, { config, secrets }: Usable): readonly Examination[] {
   return [
-    {
-      name: 'data directory',
-      advice: 'Give the service a folder of its own that it may write to (VOUCHSAFE_DATA).',
-      examine: async () => directoryText(await ports.probeDirectory(config.dataDirectory)),
-    },
-    {
-      name: 'database',
-      advice:
-        'Restore the data directory from a backup, or give back the key-encryption key under which its keys were stored.',
-      examine: () => databaseText(ports, { config, secrets }),
-    },
     {
       name: 'operators',
       advice: 'Name operators in VOUCHSAFE_OPERATORS_FILE.',
       examine: async () => operatorsText(secrets),
     },
-    ...config.tenants.flatMap((tenant) => tenantExaminations(ports, tenant, { config, secrets })),
+    ...portExaminations(ports, config),
     ...(config.explainRefusals
       ? [
           warns(
@@ -102,6 +120,28 @@ function configured(
           ),
         ]
       : []),
+  ]
+}
+
+function configured(ports: DoctorPorts, usable: Usable): readonly ExaminationGroup[] {
+  const { config } = usable
+  return [
+    {
+      name: 'storage',
+      examinations: [
+        {
+          name: 'data directory',
+          advice: 'Give the service a folder of its own that it may write to (VOUCHSAFE_DATA).',
+          examine: async () => directoryText(await ports.probeDirectory(config.dataDirectory)),
+        },
+        ...databaseExaminations(ports, usable),
+        collateralExamination(ports, config),
+      ],
+    },
+    ...config.tenants.map((tenant) => ({
+      name: `tenant ${tenant.name}`,
+      examinations: tenantExaminations(ports, tenant, usable),
+    })),
   ]
 }
 
@@ -140,24 +180,6 @@ function directoryText(freeBytes: number): string | Warning {
   return freeBytes < LEAST_FREE
     ? { warning: free, advice: 'Every attestation is kept: give the service more room.' }
     : `writable, ${free}`
-}
-
-async function databaseText(
-  { openStore }: DoctorPorts,
-  { config, secrets }: { readonly config: Config; readonly secrets: Secrets },
-): Promise<string> {
-  const store = await openStore(config.dataDirectory)
-  if (!store) return 'in use by a running service, and so not opened'
-  try {
-    await store.ping()
-    const keys = await store.keysFor('challenge')
-    for (const key of keys) openKey(key, secrets.keyEncryptionKey)
-    return keys.length === 0
-      ? 'opens; its keys will be made at the first start'
-      : 'opens, and so do its keys'
-  } finally {
-    await store.close()
-  }
 }
 
 /** `git version 2.39.5 (Apple Git-154)` */

@@ -9,7 +9,10 @@ import { type Examination, type Warning, warns } from './examination.ts'
 export interface PolicyPorts {
   readonly now: () => Date
   /** Fetches and judges what the remote offers, and accepts nothing. Throws HistoryFault, and Problem. */
-  readonly examinePolicy: (tenant: TenantConfig, config: Config) => Promise<PolicyExamination>
+  readonly examinePolicy: (
+    tenant: TenantConfig,
+    settings: { readonly config: Config; readonly secrets: Secrets },
+  ) => Promise<PolicyExamination>
   /** Asks the tenant's OPA about an agent that does not exist. */
   readonly askOpa: (tenant: TenantConfig, secrets: Secrets) => Promise<RuleAnswer>
 }
@@ -30,7 +33,7 @@ export function tenantExaminations(
   const { name, simulatedRoots, policy } = tenant
   let examining: Promise<PolicyExamination> | undefined
   const examination = () => {
-    examining ??= ports.examinePolicy(tenant, config)
+    examining ??= ports.examinePolicy(tenant, { config, secrets })
     return examining
   }
   return [

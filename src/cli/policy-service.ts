@@ -59,7 +59,7 @@ export async function askService<T>(
   )
 }
 
-function addressOf(url: string, path: string): string {
+export function addressOf(url: string, path: string): string {
   const base = URL.canParse(url) ? new URL(url) : undefined
   const isSafe =
     base?.protocol === 'https:' ||
@@ -72,7 +72,7 @@ function addressOf(url: string, path: string): string {
   return `${base.origin}${base.pathname.replace(/\/$/, '')}${path}`
 }
 
-async function tokenIn(
+export async function tokenIn(
   file: string | undefined,
   { files }: Pick<PolicyDeps, 'files'>,
 ): Promise<string> {
@@ -104,7 +104,7 @@ async function boundedText(answer: Response): Promise<string> {
 
 const problemSchema = z.object({ code: z.string(), detail: z.string(), next: z.string() })
 
-function refusalOf(address: string, status: number, document: unknown): Mistake {
+export function refusalOf(address: string, status: number, document: unknown): Mistake {
   const problem = problemSchema.safeParse(document)
   if (problem.success)
     return new Mistake(

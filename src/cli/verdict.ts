@@ -14,6 +14,8 @@ export interface Verdict {
   readonly verbose: boolean
   readonly strict: boolean
   readonly paint: Paint
+  /** What to do next, where the findings are not only about hardware. */
+  readonly advice?: readonly string[]
 }
 
 export function verdictText(verdict: Verdict): string {
@@ -28,7 +30,7 @@ export function verdictText(verdict: Verdict): string {
     ...shown.flatMap((finding) => findingLines(finding, paint)),
     ...(shown.length > 0 ? [''] : []),
     countsText(appraisal.findings),
-    ...adviceFor(verdict).map((advice) => `Next: ${printable(advice)}`),
+    ...(verdict.advice ?? adviceFor(verdict)).map((advice) => `Next: ${printable(advice)}`),
   ]
   return `${lines.join('\n')}\n`
 }

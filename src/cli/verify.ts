@@ -18,6 +18,7 @@ import { type Files, readFile } from './files.ts'
 import { resultJson } from './result-json.ts'
 import { coloured, plain } from './text.ts'
 import { verdictText } from './verdict.ts'
+import { type IssuerDeps, type IssuerOptions, verifyIssuer } from './verify-issuer.ts'
 
 export interface VerifyDeps extends Output {
   readonly files: Files
@@ -26,11 +27,18 @@ export interface VerifyDeps extends Output {
   readonly anchors: AnchorSet
   /** Whether configuration accepts the simulated roots that a vector brings; `--simulated` says so for one run. */
   readonly simulatedAllowed: boolean
+  /** For --issuer, which alone asks anybody. */
+  readonly network?: IssuerDeps
   /** Whether `out` leads to a terminal that wants colour. */
   readonly colour?: boolean
 }
 
 const options = {
+  issuer: { type: 'string' },
+  nonce: { type: 'string' },
+  'policy-digest': { type: 'string' },
+  'simulated-roots': { type: 'string' },
+  'keys-in-tee': { type: 'boolean' },
   endorsements: { type: 'string', multiple: true },
   'event-log': { type: 'string' },
   at: { type: 'string' },
@@ -60,7 +68,16 @@ const help = `vouchsafe verify EVIDENCE: is this hardware evidence genuine, and 
   --verbose              list every check, not only what failed or was waived
   --json                 print {tee, status, trustVector, findings, claims}
 
-Nothing is fetched: what is not given is missing. Vendor roots are built in. Exits 0 (affirming, or warning without
+vouchsafe verify --issuer URL: does the issuer of these tokens itself run in a TEE, from a program that you approve?
+
+  --issuer URL           fetch its evidence for a fresh nonce, its discovery document, keys and log key, and judge them
+  --nonce BASE64URL      16 to 64 bytes of your own in place of the fresh nonce
+  --policy-digest DIGEST sha256:<hex> of the policy by which it must decide
+  --keys-in-tee          refuse an issuer whose signing keys can be opened outside of its TEE, which else is a warning
+  --simulated-roots PATH folder of simulated roots (PEM) to judge it under besides the vendors', as vouchsafe dev makes
+  and of the above --endorsements, --expect, --waive, --profile, --strict, --verbose and --json
+
+Without --issuer nothing is fetched: what is not given is missing. Vendor roots are built in. Exits 0 (affirming, or warning without
 --strict), 2 (refused) or 1 (could not tell).
 
 Examples:
@@ -68,6 +85,7 @@ Examples:
   vouchsafe verify report.bin --endorsements certs/ --waive 'revocation=no CRL is at hand' --expect measurement=4f1a...
   vouchsafe verify quote.bin --endorsements collateral.json --at 2026-03-05T10:50:03Z --profile gcp --json
   vouchsafe verify /sys/kernel/config/tsm/report/mine --endorsements certs/
+  vouchsafe verify --issuer https://verifier.example --expect measurement=4f1a...
 `
 
 /** One verification keeps a handful of proofs and ends with the process. */
@@ -81,6 +99,9 @@ export async function verifyCommand(args: readonly string[], deps: VerifyDeps): 
       deps.out(help)
       return YES
     }
+    if (values.issuer !== undefined)
+      return await issuerVerdict({ ...values, issuer: values.issuer }, positionals, deps)
+    assertNoneOf(values, onlyIssuer, 'belongs to --issuer, which is missing')
     const input = await readEvidence(deps.files, onePath('verify', 'EVIDENCE', positionals))
     const trust = trustOf(input, deps, values.simulated ?? false)
     if (trust.note) deps.err(`vouchsafe verify: ${trust.note}\n`)
@@ -126,6 +147,32 @@ export async function verifyCommand(args: readonly string[], deps: VerifyDeps): 
     )
     return exitCodeOf(appraisal, { strict })
   })
+}
+
+const onlyIssuer = ['nonce', 'policy-digest', 'simulated-roots', 'keys-in-tee'] as const
+const onlyFiles = ['event-log', 'at', 'simulated'] as const
+
+async function issuerVerdict(
+  values: IssuerOptions,
+  positionals: readonly string[],
+  deps: VerifyDeps,
+): Promise<number> {
+  const { network } = deps
+  if (!network) throw new Error('this build asks nobody')
+  assertNoneOf(values, onlyFiles, 'goes with evidence in a file and not with --issuer')
+  if (positionals.length > 0)
+    throw new Mistake(
+      `--issuer fetches its evidence, and ${positionals.join(', ')} was given too.`,
+      'Run the command once for the issuer and once for the file.',
+    )
+  const { appraisal } = await verifyIssuer(values, { ...deps, network })
+  return exitCodeOf(appraisal, { strict: values.strict ?? false })
+}
+
+function assertNoneOf(values: object, names: readonly string[], why: string): void {
+  for (const name of names)
+    if (Object.hasOwn(values, name))
+      throw new Mistake(`--${name} ${why}.`, 'See `vouchsafe verify --help`.')
 }
 
 /** A log that nobody would read is refused, lest it pass for one that was replayed. The subject in a check's id says who reads one. */

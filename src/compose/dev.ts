@@ -1,12 +1,20 @@
 /** What `vouchsafe dev` starts: the service of production on a loopback port, with hardware, vendor and policy made here. */
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { demonstrated, prepareDemonstration } from '../../enclave/simulator/demonstration.ts'
+import { fileURLToPath } from 'node:url'
+import {
+  type Demonstration,
+  demonstrated,
+  prepareDemonstration,
+} from '../../enclave/simulator/demonstration.ts'
+import { pemOf } from '../../enclave/simulator/pem.ts'
 import { openDevDirectory } from '../adapters/dev-directory.ts'
-import { jsonJournal } from '../adapters/json-journal.ts'
+import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
+import { pinoJournal } from '../adapters/pino-journal.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
 import { openSampleRepository } from '../adapters/sample-policy-repository.ts'
 import { simulatedAnchor } from '../adapters/simulated-anchors.ts'
-import { systemClock } from '../adapters/system.ts'
+import { systemClock, systemRandom } from '../adapters/system.ts'
 import { toHex } from '../bytes/encoding.ts'
 import type { DevService } from '../cli/dev.ts'
 import { devReadme } from '../cli/dev-sample.ts'
@@ -15,12 +23,15 @@ import { driftWatch } from '../service/drift-watch.ts'
 import type { Journal, JournalEntry } from '../service/ports.ts'
 import { issuerUrls } from '../service/publish-keys.ts'
 import { anchorsWith, replicaName, type Surroundings, startService } from './machine.ts'
+import { simulatedAttester } from './self-attester.ts'
 import { tenantPolicy } from './tenant-policy.ts'
 
 const HOST = '127.0.0.1'
 /** Where it is free, so that what was copied from the last run still works. */
 const PORT = 8080
 const POLL_SECONDS = 5
+/** This program, which is what the simulated machine of the service measures. */
+const PROGRAM = fileURLToPath(new URL('../', import.meta.url))
 
 /** Everything below one folder; agents and the simulated vendor are made anew at every start, the rest is kept. */
 export async function startDev(
@@ -34,7 +45,7 @@ export async function startDev(
   const [dev, launch] = await Promise.all([openDevDirectory(say, at), prepareDemonstration()])
   const { directory, store, keyEncryptionKey } = dev
   const engine = openRuleEngine()
-  const journal = troublesOnly(jsonJournal(err))
+  const journal = troublesOnly(pinoJournal({ level: 'info', to: { write: err } }))
   try {
     // The simulated vendor's documents hold from a minute ago: they are written in whole seconds.
     const shown = launch(join(directory, 'agents'), new Date(at.getTime() - 60_000))
@@ -60,12 +71,15 @@ export async function startDev(
       engine,
       store,
       clock: systemClock,
+      random: systemRandom,
       journal,
       replica: replicaName(PORT),
       searchPath,
       onAccepted: drift.accepted,
     })
     const anchors = await anchorsWith(shown.anchors.map(simulatedAnchor))
+    const launched = shown.launchVerifier(PROGRAM)
+    const simulatedRoots = await keepRoots(join(directory, 'simulated-roots'), shown)
     const service = await startService({
       host: HOST,
       port: PORT,
@@ -73,8 +87,9 @@ export async function startDev(
       publicUrl: (taken) => `http://${HOST}:${taken}`,
       metrics: undefined,
       explainRefusals: true,
-      operators: [],
-      keyEncryptionKey,
+      operators: [{ name: 'dev', role: 'operator', sha256: dev.operatorTokenSha256 }],
+      self: { attester: simulatedAttester(launched), keys: 'sealed-outside' },
+      keyEncryption: [keyEncryptionBySecret('file', keyEncryptionKey)],
       tenants: [
         {
           name: 'default',
@@ -98,6 +113,8 @@ export async function startDev(
       url,
       issuer,
       directory,
+      operatorTokenFile: dev.operatorTokenFile,
+      self: { simulatedRoots, measurement: toHex(launched.measurement) },
       policy: { ...sample, commit: source.accepted()?.commit ?? 'none accepted' },
       agents: shown.agents.map((agent) => ({ ...agent, attest: () => agent.attest(url, issuer) })),
       close: service.close,
@@ -107,6 +124,13 @@ export async function startDev(
     await store.close()
     throw cause
   }
+}
+
+/** For `vouchsafe verify --issuer`, which believes a simulator only when it is told to, by this folder. */
+async function keepRoots(folder: string, { anchors }: Demonstration): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'roots.pem'), pemOf(anchors.map(({ der }) => der)))
+  return folder
 }
 
 /** What somebody at a terminal wants to hear between two verdicts that are printed anyway. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import { vendorAnchors } from '../adapters/vendor-anchors.ts'
+import type { Config, Secrets } from '../config.ts'
 import type { RunningService, ServiceParts } from '../http/run-service.ts'
 import { type Anchor, type AnchorSet, anchorSet } from '../pki/anchor.ts'
 import { Problem } from '../problems.ts'
@@ -15,6 +16,8 @@ import { selfTestOf } from '../service/readiness.ts'
 export interface Surroundings {
   /** PATH. */
   readonly searchPath: string
+  /** For programs that are run on the operator's behalf. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly out: (text: string) => void
   readonly err: (text: string) => void
 }
@@ -52,15 +55,30 @@ export async function anchorsWith(simulated: readonly Anchor[]): Promise<AnchorS
   return anchorSet([...anchors, ...simulated], intermediates)
 }
 
-export async function openStore(directory: string): Promise<Store> {
+/**
+ * PostgreSQL where its address is given, and otherwise PGlite in the data directory, which is always brought up to date.
+ * `migrations`: what of a PostgreSQL; the default leaves it to `vouchsafe migrate`. Throws Problem.
+ */
+export async function openStore(
+  { dataDirectory }: Pick<Config, 'dataDirectory'>,
+  { databaseUrl }: Pick<Secrets, 'databaseUrl'>,
+  migrations: 'apply' | 'refuse' = 'refuse',
+): Promise<Store> {
+  if (databaseUrl !== undefined) {
+    const { openPostgresStore } = await import('../adapters/postgres-store.ts')
+    return await openPostgresStore(databaseUrl, { migrations })
+  }
   const { openPgliteStore } = await import('../adapters/pglite-store.ts')
-  return await openPgliteStore(directory)
+  return await openPgliteStore(dataDirectory)
 }
 
-/** Undefined while a running service holds it. */
-export async function openStoreUnlessHeld(directory: string): Promise<Store | undefined> {
+/** Undefined while a running service holds it, which only PGlite knows. */
+export async function openStoreUnlessHeld(
+  config: Pick<Config, 'dataDirectory'>,
+  secrets: Pick<Secrets, 'databaseUrl'>,
+): Promise<Store | undefined> {
   try {
-    return await openStore(directory)
+    return await openStore(config, secrets)
   } catch (error) {
     if (error instanceof Problem && error.detail.startsWith('the data directory is in use'))
       return undefined

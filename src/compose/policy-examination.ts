@@ -17,13 +17,19 @@ export async function examinePolicy(
   { name, policy }: TenantConfig,
   {
     config,
+    secrets,
     at,
     searchPath,
-  }: { readonly config: Config; readonly at: Date; readonly searchPath: string },
+  }: {
+    readonly config: Config
+    readonly secrets: Secrets
+    readonly at: Date
+    readonly searchPath: string
+  },
 ): Promise<PolicyExamination> {
   const mirror = await openMirror(policy, { directory: mirrorDirectory(config, name), searchPath })
   const candidate = await mirror.fetch()
-  const store = await openStoreUnlessHeld(config.dataDirectory)
+  const store = await openStoreUnlessHeld(config, secrets)
   const engine = openRuleEngine()
   try {
     const record = await store?.policyOf(name)

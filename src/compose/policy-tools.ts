@@ -41,12 +41,12 @@ async function diffStored(
   reading: ConfigReading,
 ): Promise<DriftReport> {
   if ('mistakes' in reading) throw new Problem('configuration-invalid', reading.mistakes.join('; '))
-  const { config } = reading
+  const { config, secrets } = reading
   const tenant = config.tenants.find((each) => each.name === name)
   if (!tenant) throw new Problem('configuration-invalid', `the settings name no tenant ${name}`)
   const simulated = tenant.simulatedRoots ? await simulatedAnchors(tenant.simulatedRoots) : []
   const urls = issuerUrls(config.publicUrl, name)
-  const store = await openStore(config.dataDirectory)
+  const store = await openStore(config, secrets)
   try {
     return await diffPolicies({
       verifier: {

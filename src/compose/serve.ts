@@ -1,10 +1,13 @@
 /** What `vouchsafe serve` starts: every tenant of the configuration, with its anchors, vendors and policy. */
 import { join } from 'node:path'
-import { jsonJournal } from '../adapters/json-journal.ts'
+import { httpWitness } from '../adapters/log-witness.ts'
+import { oidcOperators } from '../adapters/oidc-operators.ts'
+import { pinoJournal } from '../adapters/pino-journal.ts'
+import { watchProcess } from '../adapters/process-figures.ts'
 import { remoteOpa } from '../adapters/remote-opa.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
 import { simulatedAnchors } from '../adapters/simulated-anchors.ts'
-import { systemClock } from '../adapters/system.ts'
+import { systemClock, systemRandom } from '../adapters/system.ts'
 import { openVendorEndorsements } from '../adapters/vendor-endorsements.ts'
 import type { TenantSecrets } from '../config/secrets.ts'
 import type { Config, Secrets, TenantConfig } from '../config.ts'
@@ -12,20 +15,25 @@ import type { RunningService, ServiceTenant } from '../http/run-service.ts'
 import { broughtOnly } from '../service/brought-endorsements.ts'
 import { endorsementCollector } from '../service/collect-endorsements.ts'
 import { driftWatch } from '../service/drift-watch.ts'
+import { keyEncryptionsOf } from './key-encryption.ts'
 import { anchorsWith, openStore, replicaName, type Surroundings, startService } from './machine.ts'
+import { keyCustody, machineAttester } from './self-attester.ts'
 import { type TenantPolicy, tenantPolicy } from './tenant-policy.ts'
+
+const STDOUT = 1
 
 export async function startServe(
   config: Config,
   secrets: Secrets,
-  { searchPath, out, err }: Surroundings,
+  { searchPath, env, err }: Surroundings,
 ): Promise<RunningService> {
-  const journal = jsonJournal(out)
+  const journal = pinoJournal({ level: config.logLevel, to: STDOUT })
   const vendors = await openVendorEndorsements(config, {
     whenDiskFails: 'report',
     report: (sentence) => err(`vouchsafe: ${sentence}\n`),
   })
   const collect = endorsementCollector(vendors)
+  const self = { attester: await machineAttester(collect), keys: keyCustody(secrets) }
   const grounds = new Map(
     await Promise.all(
       config.tenants.map(
@@ -38,8 +46,9 @@ export async function startServe(
     ),
   )
   // From here on something must be closed: whoever holds the store must also close it.
-  const store = await openStore(config.dataDirectory)
+  const store = await openServedStore(config, secrets, err)
   const engine = openRuleEngine()
+  const watch = watchProcess()
   const drift = driftWatch()
   const policies = new Map<string, TenantPolicy>()
   const tenants = config.tenants.map((tenant): ServiceTenant => {
@@ -51,6 +60,7 @@ export async function startServe(
       engine,
       store,
       clock: systemClock,
+      random: systemRandom,
       journal,
       replica: replicaName(config.port),
       searchPath,
@@ -68,21 +78,55 @@ export async function startServe(
   return await startService({
     ...config,
     publicUrl: () => config.publicUrl,
-    keyEncryptionKey: secrets.keyEncryptionKey,
+    keyEncryption: keyEncryptionsOf(secrets, env),
     operators: secrets.operators,
+    identityProvider: config.identityProvider && oidcOperators(config.identityProvider),
     tenants,
     store,
     journal,
     drift,
+    witnesses: config.logWitnesses.map(httpWitness),
+    self,
     archive: {
       policyOf: async (name, commit) =>
         await (policies.get(name) ?? missing(name)).policyOf(commit),
     },
+    figures: {
+      collateral: vendors.holdings,
+      process: () => ({ ...watch.figures(), droppedLogLines: journal.dropped() }),
+    },
     housekeeping: async () => {
       await vendors.refresh()
     },
-    release: async () => await engine.close(),
+    release: async () => {
+      watch.stop()
+      await engine.close()
+    },
   })
+}
+
+/**
+ * An empty PostgreSQL gets its tables; one that has some is changed by `vouchsafe migrate` alone, after a backup, since the
+ * version before does not run on it any more.
+ */
+async function openServedStore(config: Config, secrets: Secrets, err: Surroundings['err']) {
+  const { databaseUrl } = secrets
+  if (databaseUrl === undefined) {
+    const { pgliteWarning } = await import('../adapters/pglite-store.ts')
+    err(`vouchsafe serve: ${pgliteWarning}\n`)
+    return await openStore(config, secrets)
+  }
+  return await openStore(config, secrets, (await isEmpty(databaseUrl)) ? 'apply' : 'refuse')
+}
+
+/** One that does not answer is told by who opens it. */
+async function isEmpty(databaseUrl: string): Promise<boolean> {
+  const { probePostgres } = await import('../adapters/postgres-probe.ts')
+  try {
+    return (await probePostgres(databaseUrl)).schema === 'none'
+  } catch {
+    return false
+  }
 }
 
 /** Each tenant's clone is its own: what one repository holds, another's commits cannot name. */

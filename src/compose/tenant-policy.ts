@@ -9,7 +9,7 @@ import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 import { Problem } from '../problems.ts'
 import { waivableByPolicy } from '../service/open-verifier.ts'
 import { type PolicyChange, policyReconciler } from '../service/policy-reconciler.ts'
-import type { Clock, Journal, PolicyMirror, PolicySource, Store } from '../service/ports.ts'
+import type { Clock, Journal, PolicyMirror, PolicySource, Random, Store } from '../service/ports.ts'
 import { tees } from '../tee/registry.ts'
 
 export interface TenantPolicyRequest {
@@ -20,6 +20,7 @@ export interface TenantPolicyRequest {
   readonly engine: RuleEngine
   readonly store: Store
   readonly clock: Clock
+  readonly random: Random
   readonly journal: Journal
   /** Name of this replica among those of the same database. */
   readonly replica: string

@@ -7,12 +7,12 @@ import { settingNamed } from './settings.ts'
 
 export interface OperatorEntry {
   readonly name: string
-  readonly role: (typeof roles)[number]
+  readonly role: (typeof operatorRoles)[number]
   /** 32 bytes. */
   readonly sha256: Uint8Array
 }
 
-const roles = ['viewer', 'operator', 'enforcer'] as const
+export const operatorRoles = ['viewer', 'auditor', 'operator', 'secret-admin', 'enforcer'] as const
 const MOST_OPERATORS = 1000
 const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -49,8 +49,8 @@ function operatorOf(words: string, others: readonly OperatorEntry[]): OperatorEn
   const [hex = '', role = '', name = '', ...more] = words.split(/[ \t]+/)
   if (!/^[0-9a-f]{64}$/.test(hex) || hex === SHA256_OF_NOTHING)
     return 'must begin with the SHA-256 of a token in lower-case hex, as printf %s "$token" | sha256sum prints it'
-  const known = roles.find((each) => each === role)
-  if (!known) return `must name one of the roles ${roles.join(', ')} after the digest`
+  const known = operatorRoles.find((each) => each === role)
+  if (!known) return `must name one of the roles ${operatorRoles.join(', ')} after the digest`
   if (!/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(name) || more.length > 0)
     return 'must end with a name: letters, digits and . _ @ -, at most 64 of them'
   if (others.some((other) => Buffer.from(other.sha256).toString('hex') === hex))

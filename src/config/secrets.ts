@@ -1,6 +1,6 @@
 /** What nobody else may know, read from the files that the settings name. Nothing of it is ever quoted in a mistake. */
 import { asObject, type ConfigSources, type Given, messageOf } from './given.ts'
-import { KEY_ENCRYPTION_KEY, settingNamed } from './settings.ts'
+import { DATABASE_URLS, settingNamed } from './settings.ts'
 
 export interface TenantSecrets {
   readonly webhookSecret: string | undefined
@@ -11,27 +11,41 @@ export interface TenantSecrets {
 const SHORTEST_WEBHOOK_SECRET = 16
 const LONGEST_SECRET = 4096
 
-/** 32 bytes, as `openssl rand -hex 32` or `openssl rand -base64 32` prints them. */
-export function keyEncryptionKeyOf(
+/**
+ * The address of a PostgreSQL, with its password; undefined where none is given, and the database is in the data folder. Two
+ * that are not the same are a mistake: the service would write into one database while somebody backs up the other.
+ */
+export function databaseUrlOf(
   { env, readText }: ConfigSources,
-  { keyEncryptionKeyFile: file }: Given,
+  { databaseUrlFile: file }: Given,
   mistakes: string[],
-): Uint8Array | undefined {
-  const direct = env[KEY_ENCRYPTION_KEY]
-  if (direct !== undefined && file !== undefined)
-    mistakes.push(`${KEY_ENCRYPTION_KEY} and keyEncryptionKeyFile are both given: choose one`)
-  else if (direct !== undefined) return decodedKey(KEY_ENCRYPTION_KEY, direct, mistakes)
-  else if (typeof file === 'string')
+): string | undefined {
+  const given = DATABASE_URLS.flatMap((name) => {
+    const text = env[name]?.trim()
+    return text ? [{ name: name as string, text }] : []
+  })
+  if (typeof file === 'string' && file !== '')
     try {
-      return decodedKey('keyEncryptionKeyFile', readText(file), mistakes)
+      given.push({ name: settingNamed('databaseUrlFile'), text: readText(file).trim() })
     } catch (cause) {
-      mistakes.push(`keyEncryptionKeyFile: ${file} cannot be read: ${messageOf(cause)}`)
+      mistakes.push(
+        `${settingNamed('databaseUrlFile')}: ${file} cannot be read: ${messageOf(cause)}`,
+      )
     }
-  else
-    mistakes.push(
-      'VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE is missing: signing keys are stored encrypted under it; make one with `openssl rand -hex 32`',
-    )
+  const [first, ...others] = given
+  if (!first) return undefined
+  const other = others.find(({ text }) => text !== first.text)
+  if (other) mistakes.push(`${first.name} and ${other.name} are both given and differ: choose one`)
+  if (isPostgresAddress(first.text)) return first.text
+  mistakes.push(
+    `${first.name} must be the address of a PostgreSQL, as in postgres://user:password@host:5432/database`,
+  )
   return undefined
+}
+
+function isPostgresAddress(text: string): boolean {
+  if (!/^[\x21-\x7e]{1,4096}$/.test(text) || !URL.canParse(text)) return false
+  return /^postgres(ql)?:\/\//.test(text) && new URL(text).pathname.length > 1
 }
 
 /** `at`: where the policy stands in the file, with a dot at its end. */
@@ -70,13 +84,4 @@ export function tenantSecretsOf(
     webhookSecret: secretOf('webhookSecretFile', SHORTEST_WEBHOOK_SECRET),
     opaToken: secretOf('opaTokenFile', 1),
   }
-}
-
-/** Never quotes what it was given. */
-function decodedKey(setting: string, text: string, mistakes: string[]): Uint8Array | undefined {
-  const trimmed = text.trim()
-  if (/^[0-9a-fA-F]{64}$/.test(trimmed)) return new Uint8Array(Buffer.from(trimmed, 'hex'))
-  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(trimmed)) return new Uint8Array(Buffer.from(trimmed, 'base64'))
-  mistakes.push(`${setting} must be 32 bytes in hex or base64, as \`openssl rand -hex 32\` prints`)
-  return undefined
 }

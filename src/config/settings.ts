@@ -14,6 +14,11 @@ export const settings: readonly Setting[] = [
   { variable: 'VOUCHSAFE_PORT', path: ['port'], says: 'port to listen on' },
   { variable: 'VOUCHSAFE_DATA', path: ['dataDirectory'], says: 'folder for database and caches' },
   {
+    variable: 'VOUCHSAFE_DATABASE_URL_FILE',
+    path: ['databaseUrlFile'],
+    says: 'file that holds the address of a PostgreSQL; without one the database is in the data folder',
+  },
+  {
     variable: 'VOUCHSAFE_POLICY',
     path: ['policy', 'repository'],
     says: 'path or address of the policy repository',
@@ -71,6 +76,11 @@ export const settings: readonly Setting[] = [
     says: 'file that holds the bearer token for that OPA',
   },
   {
+    variable: 'VOUCHSAFE_LOG_WITNESSES',
+    path: ['logWitnesses'],
+    says: 'who cosigns the transparency log: `URL KEY` pairs with commas between them; `vouchsafe log witness` is one',
+  },
+  {
     variable: 'VOUCHSAFE_SIMULATED_ROOTS',
     path: ['simulatedRoots'],
     says: 'folder of simulated roots; accepts simulated evidence, never for production',
@@ -86,6 +96,81 @@ export const settings: readonly Setting[] = [
     says: 'file of operators: `<SHA-256 of the token, hex> <role> <name>` per line',
   },
   {
+    variable: 'VOUCHSAFE_OPERATORS_ISSUER',
+    path: ['identityProvider', 'issuer'],
+    says: 'issuer of an OpenID Connect provider whose tokens operators may bring too',
+  },
+  {
+    variable: 'VOUCHSAFE_OPERATORS_AUDIENCE',
+    path: ['identityProvider', 'audience'],
+    says: 'audience that those tokens must name',
+  },
+  {
+    variable: 'VOUCHSAFE_OPERATORS_ROLE_CLAIM',
+    path: ['identityProvider', 'roleClaim'],
+    says: 'their claim that names roles: its name, or names with dots between',
+  },
+  {
+    variable: 'VOUCHSAFE_OPERATORS_ROLES',
+    path: ['identityProvider', 'roles'],
+    says: 'which values of it are which roles, as in sre=operator,audit=auditor; without this, the roles’ own names',
+  },
+  {
+    variable: 'VOUCHSAFE_TRUSTED_PROXIES',
+    path: ['trustedProxies'],
+    says: 'addresses and CIDR ranges whose X-Forwarded-For is believed, for counting requests only',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_CHALLENGES',
+    path: ['rateLimits', 'challenges'],
+    says: 'challenges that one caller may have in 10 s of each replica, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_ATTESTATIONS',
+    path: ['rateLimits', 'attestations'],
+    says: 'attestations and appraisals of one caller in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_PUBLIC',
+    path: ['rateLimits', 'public'],
+    says: 'public documents that one caller may read in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_OPERATORS',
+    path: ['rateLimits', 'operators'],
+    says: 'calls of one operator in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_FAILED_OPERATORS',
+    path: ['rateLimits', 'failedOperators'],
+    says: 'wrong operator tokens of one caller in 60 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_TENANT',
+    path: ['rateLimits', 'tenant'],
+    says: 'challenges, attestations and appraisals for one tenant in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_MOST_IN_FLIGHT',
+    path: ['admission', 'mostInFlight'],
+    says: 'attestations and appraisals at work at once',
+  },
+  {
+    variable: 'VOUCHSAFE_MOST_WAITING',
+    path: ['admission', 'mostWaiting'],
+    says: 'how many more may wait; whatever else comes is answered 503 at once',
+  },
+  {
+    variable: 'VOUCHSAFE_MOST_LOOP_DELAY_MS',
+    path: ['admission', 'mostLoopDelayMs'],
+    says: 'how late the event loop may run, in milliseconds, before 503 is answered',
+  },
+  {
+    variable: 'VOUCHSAFE_MOST_CONNECTIONS',
+    path: ['mostConnections'],
+    says: 'connections open at once; more are closed as they come, and so is what one peer opens beyond an eighth of them',
+  },
+  {
     variable: 'VOUCHSAFE_METRICS_PORT',
     path: ['metricsPort'],
     says: 'port for GET /metrics; without it there is none',
@@ -96,9 +181,39 @@ export const settings: readonly Setting[] = [
     says: 'interface for GET /metrics',
   },
   {
+    variable: 'VOUCHSAFE_LOG_LEVEL',
+    path: ['logLevel'],
+    says: 'how much is told: info, warn or error',
+  },
+  {
+    variable: 'VOUCHSAFE_DRAIN_SECONDS',
+    path: ['drainSeconds'],
+    says: 'for how long SIGTERM leaves the port open while /readyz says no',
+  },
+  {
     variable: 'VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE',
     path: ['keyEncryptionKeyFile'],
     says: 'file that holds the key-encryption key',
+  },
+  {
+    variable: 'VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE',
+    path: ['previousKeyEncryptionKeyFile'],
+    says: 'file that holds the one before, until `vouchsafe keys rewrap` has been there',
+  },
+  {
+    variable: 'VOUCHSAFE_KEY_ENCRYPTION_COMMAND',
+    path: ['keyEncryptionCommand'],
+    says: 'program that wraps and unwraps with a key-encryption key that it does not give out',
+  },
+  {
+    variable: 'VOUCHSAFE_KEY_ENCRYPTION_HANDLE',
+    path: ['keyEncryptionHandle'],
+    says: 'what that program knows the key by',
+  },
+  {
+    variable: 'VOUCHSAFE_KEY_ROTATION_DAYS',
+    path: ['keyRotationDays'],
+    says: 'days for which a key signs tokens before the next one does',
   },
   {
     variable: 'VOUCHSAFE_OFFLINE',
@@ -122,8 +237,20 @@ export const settings: readonly Setting[] = [
 export const CONFIG_FILE = 'VOUCHSAFE_CONFIG'
 /** Its value, and not a path: for those whose secrets come as variables. Never in the file. */
 export const KEY_ENCRYPTION_KEY = 'VOUCHSAFE_KEY_ENCRYPTION_KEY'
+/** The address of a PostgreSQL with its password; the second is the customary name. Never in the file, never a flag. */
+export const DATABASE_URLS = ['VOUCHSAFE_DATABASE_URL', 'DATABASE_URL'] as const
+/** What has no place in the file: where that is, and secrets as values. */
+export const variablesOnly: readonly string[] = [CONFIG_FILE, KEY_ENCRYPTION_KEY, ...DATABASE_URLS]
 /** Variables of the test run and the build, which are no settings. */
 export const NO_SETTINGS: readonly string[] = ['VOUCHSAFE_LONG']
+
+/** `--policy-pin` for VOUCHSAFE_POLICY_PIN. */
+export function flagOf(variable: string): string {
+  return `--${variable
+    .replace(/^VOUCHSAFE_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')}`
+}
 
 /** How a setting is called in a sentence, given its path in the file: a tenant's is that of `default` with a prefix. */
 export function settingNamed(path: string): string {

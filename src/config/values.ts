@@ -4,6 +4,10 @@ import { z } from 'zod'
 export const flag = z
   .union([z.boolean(), z.literal('true'), z.literal('false')], 'must be true or false')
   .transform((value) => value === true || value === 'true')
+/** From the most that is told to the least. */
+const logLevels = ['info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
+export const logLevel = z.enum(logLevels, 'must be info, warn or error')
 export const path = z.string('must be a path').min(1, 'must be a path')
 export const hostName = z.string('must be a name or address').min(1, 'must be a name')
 export const tenantName = z

@@ -1,5 +1,5 @@
 /** The routes for agents, and for whoever wants evidence looked at: challenges, attestations, appraisals. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Problem } from '../problems.ts'
 import type { EndorsementParts } from '../rats/endorsements.ts'
 import { appraiseEvidence } from '../service/appraise-evidence.ts'
@@ -33,20 +33,24 @@ export function attestationRoutes(served: AttestationsServed): readonly Route[] 
       method: 'POST',
       path: '/v1/challenges',
       summary: 'A nonce, good for one attestation',
+      budget: 'challenges',
+      largestBody: 4 * 1024,
       request: challengeRequest,
       response: challengeResponse,
       problems: [],
-      answer: async ({ request, call }) => {
+      answer: async ({ request, call, forTenant }) => {
         const { value } = await readBody(request, challengeRequest)
+        await forTenant(value.tenant)
         return json(challengeJson(issueAttestationChallenge(verifier, value, call)))
       },
     },
     {
       method: 'POST',
       path: '/v1/attestations',
-      summary: 'Evidence bound to a challenge and to the agent’s keys in, a token out',
+      summary: 'Evidence bound to a challenge and to the agent’s keys in, tokens out',
       welcomes: 'viewer',
       headers: [proofHeader],
+      query: { ear: earQuery },
       request: attestationRequest,
       response: attestationResponse,
       problems: [
@@ -71,8 +75,9 @@ export function attestationRoutes(served: AttestationsServed): readonly Route[] 
       request: appraisalRequest,
       response: appraisalResponse,
       problems: ['evidence-unrecognised', 'endorsement-unreadable'],
-      answer: async ({ request, call }) => {
+      answer: async ({ request, call, forTenant }) => {
         const { value } = await readBody(request, appraisalRequest)
+        await forTenant(value.tenant)
         const appraised = await appraiseEvidence(
           verifier,
           {
@@ -90,6 +95,11 @@ export function attestationRoutes(served: AttestationsServed): readonly Route[] 
   ]
 }
 
+const earQuery = z.literal('legacy').optional().meta({
+  description:
+    'legacy: claims of possession and federation tokens are called as Veraison and Trustee call them (profile tag:github.com,2023:veraison/ear).',
+})
+
 const proofHeader = {
   name: 'Attestation-Proof',
   required: true,
@@ -99,9 +109,10 @@ const proofHeader = {
 
 async function attestation(
   { verifier, explainRefusals }: AttestationsServed,
-  { request, call, operator }: Asked,
+  { request, query, call, operator, forTenant, unprovenEvidence }: Asked,
 ): Promise<Response> {
   const { value, sha256 } = await readBody(request, attestationRequest)
+  await forTenant(value.runtimeClaims.tenant)
   const attested = await attest(
     verifier,
     {
@@ -111,22 +122,31 @@ async function attestation(
       claims: value.runtimeClaims,
       jwk: value.jwk,
       encJwk: value.enc_jwk,
-      audience: value.audience,
+      audiences: audiencesOf(value.audience),
+      relyingPartyNonce: value.eat_nonce,
+      // The query is no part of what the agent signs: whoever changes it on the way changes how claims are called, and no claim.
+      earNames: query.ear === 'legacy' ? 'legacy' : '2026',
       proof: request.headers.get('attestation-proof') ?? undefined,
       bodySha256: sha256,
     },
     call,
   )
-  if (attested.verdict === 'issued') return json(attestationJson(attested.id, attested.issued))
-  const { id, refusal } = attested
+  if (attested.verdict === 'issued') return json(attestationJson(attested))
+  if (!attested.isProven) await unprovenEvidence()
+  const { refusal } = attested
   const explained = explainRefusals || operator !== undefined
   throw new Problem(
     'evidence-rejected',
     explained
       ? refusal.sentence
       : `refused at ${refusal.stage} by ${refusal.failing.join(', ') || 'no single check'}`,
-    { members: refusalMembers(id, refusal, { explained }) },
+    { members: refusalMembers(attested, { explained }) },
   )
+}
+
+function audiencesOf(audience: string | readonly string[] | undefined): readonly string[] {
+  if (audience === undefined) return []
+  return typeof audience === 'string' ? [audience] : audience
 }
 
 /**

@@ -9,6 +9,7 @@ export function healthRoutes(ready: () => Promise<Readiness>): readonly Route[] 
       method: 'GET',
       path: '/healthz',
       summary: 'Whether the process answers',
+      budget: 'none',
       response: undefined,
       problems: [],
       answer: () => new Response('ok\n', { headers: { 'content-type': 'text/plain' } }),
@@ -17,6 +18,7 @@ export function healthRoutes(ready: () => Promise<Readiness>): readonly Route[] 
       method: 'GET',
       path: '/readyz',
       summary: 'Whether an attestation could be answered now: storage, policy, and a known verdict',
+      budget: 'none',
       response: readinessResponse,
       problems: [],
       answer: async () => {

@@ -1,15 +1,22 @@
-/** Which figures does the service show, and where does each come from? Read when they are asked for; only verdicts are counted. */
+/** Which figures does the service show? Those about policies and verdicts here, the others in files of their own. */
 import type { PolicyReport } from '../service/policy-report.ts'
 import type { PolicyConditionName } from '../service/ports.ts'
+import { type MachineMeasured, machineFamilies } from './metric-machine.ts'
+import { type AdmissionFigures, requestFamilies } from './metric-requests.ts'
+import { type TokensMeasured, tokenFamilies } from './metric-tokens.ts'
 import type { MetricFamily, MetricSample } from './metrics-text.ts'
+import type { RequestFigures } from './request-counts.ts'
 import type { VerdictCount } from './verdict-counts.ts'
 
-export interface Measured {
+/** Undefined and empty: not known, and so not shown. */
+export interface Measured extends TokensMeasured, MachineMeasured {
   /** `vouchsafe/1.2.3` */
   readonly build: string
   readonly at: Date
   readonly policies: readonly PolicyReport[]
   readonly verdicts: readonly VerdictCount[]
+  readonly requests: RequestFigures | undefined
+  readonly admission: AdmissionFigures | undefined
 }
 
 /** Every name is shown for every tenant, so that an alert on one has something to look at before it happens. */
@@ -25,12 +32,17 @@ const conditionNames: Readonly<Record<PolicyConditionName, true>> = {
   FetchFailed: true,
 }
 
-export function metricFamilies({
-  build,
-  at,
-  policies,
-  verdicts,
-}: Measured): readonly MetricFamily[] {
+/** Every family that there is, with the samples that are known. */
+export function metricFamilies(measured: Measured): readonly MetricFamily[] {
+  return [
+    ...policyFamilies(measured),
+    ...requestFamilies(measured.requests, measured.admission),
+    ...tokenFamilies(measured),
+    ...machineFamilies(measured),
+  ]
+}
+
+function policyFamilies({ build, at, policies, verdicts }: Measured): readonly MetricFamily[] {
   const each = (samples: (report: PolicyReport) => readonly MetricSample[]) =>
     policies.flatMap(samples)
   return [

@@ -4,35 +4,31 @@
  */
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
-import { policyReport } from '../service/policy-report.ts'
 import type { Verifier } from '../service/verifier.ts'
+import { type Gauges, measure } from './measure.ts'
 import { metricFamilies } from './metric-families.ts'
 import { METRICS_TYPE, metricsText } from './metrics-text.ts'
 import type { Application } from './server.ts'
-import type { VerdictCount } from './verdict-counts.ts'
 
 export interface MetricsServed {
   readonly verifier: Verifier
-  readonly counts: () => readonly VerdictCount[]
+  readonly gauges: Gauges
 }
 
 const PLAIN = 'text/plain; charset=utf-8'
 
-export function metricsApp({ verifier, counts }: MetricsServed): Application {
+export function metricsApp({ verifier, gauges }: MetricsServed): Application {
   const hono = new Hono<{ Bindings: HttpBindings }>()
   const answer = (text: string, status: number, type = PLAIN) =>
     new Response(text, { status, headers: { 'content-type': type, 'cache-control': 'no-store' } })
 
   hono.get('/metrics', async () => {
-    const at = verifier.clock.now()
     try {
-      const names = [...verifier.tenants.keys()]
-      const policies = await Promise.all(names.map((name) => policyReport(verifier, name, at)))
-      const measured = { build: verifier.build, at, policies, verdicts: counts() }
+      const measured = await measure(verifier, gauges)
       return answer(metricsText(metricFamilies(measured)), 200, METRICS_TYPE)
     } catch (cause) {
       // A scrape that fails is itself the alert.
-      verifier.journal.record({ event: 'request.failed', at, cause })
+      verifier.journal.record({ event: 'request.failed', at: verifier.clock.now(), cause })
       return answer('the figures could not be read\n', 503)
     }
   })

@@ -10,11 +10,13 @@ export interface MetricFamily {
   /** `[a-zA-Z_:][a-zA-Z0-9_:]*` */
   readonly name: string
   readonly help: string
-  readonly type: 'gauge' | 'counter'
+  readonly type: 'gauge' | 'counter' | 'histogram'
   readonly samples: readonly MetricSample[]
 }
 
 export interface MetricSample {
+  /** What a histogram's samples add to its name. */
+  readonly suffix?: '_bucket' | '_sum' | '_count'
   /** Names match `[a-zA-Z_][a-zA-Z0-9_]*`; values are any text: some of it was sent by others. */
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
@@ -30,7 +32,10 @@ export function metricsText(families: readonly MetricFamily[]): string {
       [
         `# HELP ${name} ${escaped(help)}`,
         `# TYPE ${name} ${type}`,
-        ...samples.map(({ labels, value }) => `${name}${labelsText(labels)} ${numberText(value)}`),
+        ...samples.map(
+          ({ suffix = '', labels, value }) =>
+            `${name}${suffix}${labelsText(labels)} ${numberText(value)}`,
+        ),
         '',
       ].join('\n'),
     )

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type ProblemCode, problemTypes } from '../problems.ts'
 import { problemSchema } from './responses.ts'
-import type { Route, RouteHeader } from './route.ts'
+import { budgetOf, isShed, type Route, type RouteHeader } from './route.ts'
 
 export interface OpenApiRequest {
   readonly routes: readonly Route[]
@@ -17,6 +17,8 @@ const bodyProblems: readonly ProblemCode[] = [
   'media-type-unsupported',
 ]
 const anyProblems: readonly ProblemCode[] = ['internal-error']
+/** What the adapter answers where it can make no request of what came. */
+const addressProblems: readonly ProblemCode[] = ['request-malformed']
 
 export function openApiDocument({ routes, publicUrl, version }: OpenApiRequest): unknown {
   const paths: Record<string, Record<string, unknown>> = {}
@@ -34,7 +36,7 @@ export function openApiDocument({ routes, publicUrl, version }: OpenApiRequest):
     paths,
     components: {
       schemas: { Problem: schemaOf(problemSchema, 'output') },
-      securitySchemes: { operator: operatorScheme },
+      securitySchemes: { operator: operatorScheme, agent: agentScheme },
     },
   }
 }
@@ -43,31 +45,51 @@ const operatorScheme = {
   type: 'http',
   scheme: 'bearer',
   description:
-    'The token of an operator whose hash stands in the operators’ file. Each operation says which role it needs: viewers look, operators look and act, enforcers report what they enforce.',
+    'The token of an operator whose hash stands in the operators’ file, or of the identity provider that the service is configured for. Each operation says which role it needs: viewers look, auditors also read what is private, operators look and act, secret-admins look and decide on secrets, enforcers report what they enforce.',
 }
 
+const agentScheme = {
+  type: 'http',
+  scheme: 'DPoP',
+  description:
+    'An agent’s own token of possession, with a proof by the key that it is bound to in the header DPoP (RFC 9449).',
+}
+
+/** Only where one is configured, which the contract does not know. */
+const identityProblems: readonly ProblemCode[] = ['identity-provider-unavailable']
+const parameterProblems: readonly ProblemCode[] = ['route-unknown']
+const countedProblems: readonly ProblemCode[] = ['too-many-requests']
+const shedProblems: readonly ProblemCode[] = ['overloaded']
 const operatorProblems: readonly ProblemCode[] = ['operator-unauthenticated', 'operator-forbidden']
 
 function operation(route: Route): unknown {
-  const { path, method, role, welcomes, request, response, problems, status = 200 } = route
+  const { path, method, role, request, response, problems, status = 200 } = route
   const codes = [
     ...(role ? operatorProblems : []),
+    ...(role ? identityProblems : []),
     ...(request ? bodyProblems : []),
+    ...(route.parameters ? parameterProblems : []),
+    ...(budgetOf(route) === 'none' ? [] : countedProblems),
+    ...(isShed(route) || request ? shedProblems : []),
+    ...addressProblems,
     ...problems,
     ...anyProblems,
   ]
-  const parameters = [...pathParameters(route), ...(route.headers ?? []).map(headerParameter)]
+  const parameters = [
+    ...pathParameters(route),
+    ...queryParameters(route),
+    ...(route.headers ?? []).map(headerParameter),
+  ]
   return {
     operationId: operationId(method, path),
+    tags: [tagOf(path)],
     summary: summaryOf(route),
-    ...(role && { security: [{ operator: [] }] }),
-    // The empty one: nobody needs a token here.
-    ...(welcomes && { security: [{}, { operator: [] }] }),
+    security: securityOf(route),
     ...(parameters.length > 0 && { parameters }),
     ...(request && {
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: schemaOf(request, 'input') } },
+        content: contentOf(route, request),
       },
     }),
     responses: {
@@ -75,12 +97,38 @@ function operation(route: Route): unknown {
         description: status === 202 ? 'Heard' : 'Done',
         ...(response && {
           content: {
-            [route.responseType ?? 'application/json']: { schema: schemaOf(response, 'output') },
+            // As it stands on the wire, which is what whoever reads it begins with.
+            [route.responseType ?? 'application/json']: { schema: schemaOf(response, 'input') },
           },
         }),
       },
       ...problemResponses([...new Set(codes)]),
     },
+  }
+}
+
+/** An empty requirement among others means that nobody needs a token; none at all, that nobody is looked at. */
+function securityOf({ role, welcomes, takesAgents }: Route): readonly unknown[] {
+  if (role) return [{ operator: [] }, ...(takesAgents ? [{ agent: [] }] : [])]
+  return welcomes ? [{}, { operator: [] }] : []
+}
+
+/** What groups operations where people look at them: the noun of the path. */
+function tagOf(path: string): string {
+  const [noun = ''] = path
+    .replace(/^\/(v1|t\/[^/]+)\//, '/')
+    .split('/')
+    .slice(1)
+  if (path.includes('/.well-known/')) return 'discovery'
+  if (path.includes('/status-')) return 'status'
+  return ['healthz', 'readyz'].includes(noun) ? 'health' : noun
+}
+
+function contentOf({ takesForm }: Route, request: z.ZodType): unknown {
+  const content = { schema: schemaOf(request, 'input') }
+  return {
+    'application/json': content,
+    ...(takesForm && { 'application/x-www-form-urlencoded': content }),
   }
 }
 
@@ -100,6 +148,15 @@ function pathParameters({ parameters = {} }: Route): readonly unknown[] {
     name,
     in: 'path',
     required: true,
+    schema: schemaOf(schema, 'input'),
+  }))
+}
+
+function queryParameters({ query = {} }: Route): readonly unknown[] {
+  return Object.entries(query).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: !schema.safeParse(undefined).success,
     schema: schemaOf(schema, 'input'),
   }))
 }

@@ -32,14 +32,31 @@ function problemDocument({ code, detail, members }: Problem, requestId: string):
   }
 }
 
+/** Where there is no request that a Response could answer. */
+export function problemText(
+  problem: Problem,
+  id: string,
+): { readonly status: number; readonly text: string; readonly id: string } {
+  const document = problemDocument(problem, id)
+  return { status: document.status, text: JSON.stringify(document), id }
+}
+
 export function problemResponse(problem: Problem, requestId: string): Response {
   const document = problemDocument(problem, requestId)
   const headers = new Headers({ 'content-type': 'application/problem+json' })
   if (problem.retryAfterSeconds !== undefined)
     headers.set('retry-after', `${Math.ceil(problem.retryAfterSeconds)}`)
   // RFC 9110 section 11.6.1: whoever is asked to say who he is, is told how.
-  if (document.status === 401) headers.set('www-authenticate', 'Bearer realm="vouchsafe"')
+  if (document.status === 401)
+    headers.set('www-authenticate', challenges.get(problem.code) ?? 'Bearer realm="vouchsafe"')
   // What was not read of a body that is too large stays on the connection, which nobody should use again.
   if (problem.code === 'body-too-large') headers.set('connection', 'close')
   return new Response(JSON.stringify(document), { status: document.status, headers })
 }
+
+/** RFC 9449 section 7.1; the error names are those of RFC 6750 section 3.1 and of RFC 9449 section 12.2. */
+const challenges: ReadonlyMap<ProblemCode, string> = new Map([
+  ['possession-required', 'DPoP realm="vouchsafe", algs="ES256"'],
+  ['possession-token-refused', 'DPoP realm="vouchsafe", error="invalid_token", algs="ES256"'],
+  ['possession-proof-refused', 'DPoP realm="vouchsafe", error="invalid_dpop_proof", algs="ES256"'],
+])

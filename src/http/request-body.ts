@@ -1,12 +1,25 @@
 /** A request body, from the wire to a typed value: media type, size, UTF-8, JSON, schema, each refused in its own words. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { Problem } from '../problems.ts'
+import { formOf, isForm } from './form-body.ts'
+import type { BodyShare } from './guard/body-room.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A TDX quote with its collateral has about 60 KiB; the event log area of a recorded machine 256 KiB, a third more in base64. */
 const LARGEST_BODY = 512 * 1024
 const MOST_ISSUES_TOLD = 5
+
+/** Without `stream` it keeps nothing between two texts. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** What `receiveBody` has read, for `readBody` to judge: on the request itself, since a WeakMap costs more to collect. */
+const BODY = Symbol('body')
+
+interface ReceivedRequest extends Request {
+  [BODY]?: Uint8Array
+}
 
 export interface ReadBody<T> {
   readonly value: T
@@ -14,16 +27,46 @@ export interface ReadBody<T> {
   readonly sha256: string
 }
 
-/** Throws Problem. */
+/**
+ * Waits for the whole of a body and keeps it for `readBody`: nothing is parsed yet, and a slow sender holds nobody up. From
+ * Node's own stream, since a web stream around it costs more than all that is read. Throws Problem.
+ */
+export async function receiveBody(
+  request: ReceivedRequest,
+  {
+    incoming,
+    share,
+    most = LARGEST_BODY,
+    takesForm,
+  }: {
+    readonly incoming: IncomingMessage
+    readonly share: BodyShare
+    readonly most?: number | undefined
+    readonly takesForm: boolean
+  },
+): Promise<void> {
+  if (!takesForm || !isForm(request.headers)) assertJson(request.headers)
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most)
+  request[BODY] = await bytesOf(incoming, { share, most })
+}
+
+/** Of a request whose body was received, as that of every route is that says what it takes. Throws Problem. */
 export async function readBody<S extends z.ZodType>(
-  request: Request,
+  request: ReceivedRequest,
   schema: S,
 ): Promise<ReadBody<z.output<S>>> {
-  assertJson(request.headers)
-  const bytes = await bytesOf(request)
-  const parsed = schema.safeParse(jsonOf(bytes))
+  const bytes = request[BODY]
+  if (!bytes) throw new Error('the route reads a body and does not say so')
+  // One that is no JSON came this far only because its route takes it.
+  const parsed = schema.safeParse(isForm(request.headers) ? formOf(bytes) : jsonOf(bytes))
   if (!parsed.success) throw new Problem('request-malformed', issuesText(parsed.error.issues))
-  return { value: parsed.data, sha256: createHash('sha256').update(bytes).digest('base64url') }
+  return {
+    value: parsed.data,
+    // Few ask.
+    get sha256() {
+      return hash('sha256', bytes, 'base64url')
+    },
+  }
 }
 
 function assertJson(headers: Headers): void {
@@ -39,26 +82,42 @@ function assertJson(headers: Headers): void {
 }
 
 /** Counted as it arrives: a Content-Length is only a claim, and a chunked body has none. */
-async function bytesOf({ headers, body }: Request): Promise<Uint8Array> {
-  if (Number(headers.get('content-length') ?? 0) > LARGEST_BODY) throw tooLarge()
-  const chunks: Uint8Array[] = []
+async function bytesOf(
+  incoming: IncomingMessage,
+  { share, most }: { readonly share: BodyShare; readonly most: number },
+): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
   let size = 0
-  try {
-    for await (const chunk of body ?? []) {
-      size += chunk.length
-      if (size > LARGEST_BODY) throw tooLarge()
-      chunks.push(chunk)
+  return await new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      incoming.off('data', take).off('end', whole).off('error', broken).off('close', broken)
+      settle()
     }
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause
-    throw new Problem('request-malformed', 'the body ended before it was whole', { cause })
-  }
-  return new Uint8Array(Buffer.concat(chunks))
+    const take = (chunk: Buffer) => {
+      size += chunk.length
+      try {
+        if (size > most) throw tooLarge(most)
+        share.take(chunk.length)
+        chunks.push(chunk)
+      } catch (problem) {
+        end(() => reject(problem))
+      }
+    }
+    const whole = () =>
+      end(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+    const broken = (cause?: unknown) =>
+      end(() =>
+        reject(new Problem('request-malformed', 'the body ended before it was whole', { cause })),
+      )
+    // Gone while others were asked about it: no event would come any more.
+    if (incoming.destroyed) broken()
+    else incoming.on('data', take).on('end', whole).on('error', broken).on('close', broken)
+  })
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
   try {
-    return parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    return parseStrictJson(utf8.decode(bytes))
   } catch (cause) {
     // V8 quotes a piece of the text, which may be evidence or a token, and problems are logged.
     const ours = cause instanceof SyntaxError && /^(the name|values)/.test(cause.message)
@@ -84,6 +143,6 @@ function issuesText(issues: readonly z.core.$ZodIssue[]): string {
   return [...told, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
 }
 
-function tooLarge(): Problem {
-  return new Problem('body-too-large', `at most ${LARGEST_BODY} bytes are read`)
+function tooLarge(most: number): Problem {
+  return new Problem('body-too-large', `at most ${most} bytes are read`)
 }

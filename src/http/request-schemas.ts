@@ -33,6 +33,13 @@ export const tenantName = name
 const thumbprint = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, 'must be an RFC 7638 SHA-256 thumbprint in base64url')
+/** Of an appraisal, as answers have it: the database knows no other spelling. */
+export const appraisalId = z
+  .string()
+  .regex(
+    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    'must be the id of an appraisal as the attestation’s answer has it',
+  )
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url')
 const printable = (most: number) =>
   z
@@ -98,6 +105,10 @@ const runtimeClaims = z
 
 export const challengeRequest = z.strictObject({ tenant })
 
+const audience = printable(255).min(1)
+/** Each costs a signature: up to 0.25 ms of a core. */
+const MOST_AUDIENCES = 4
+
 export const attestationRequest = z.strictObject({
   tee,
   evidence,
@@ -105,9 +116,25 @@ export const attestationRequest = z.strictObject({
   runtimeClaims,
   jwk: publicKey,
   enc_jwk: publicKey.exactOptional(),
-  audience: printable(255).exactOptional().meta({
-    description: 'For whom the token is. May be left out where the release names one only.',
-  }),
+  audience: z
+    .union([
+      audience,
+      z
+        .array(audience)
+        .min(1)
+        .max(MOST_AUDIENCES)
+        .refine((all) => new Set(all).size === all.length, 'names an audience twice'),
+    ])
+    .exactOptional()
+    .meta({
+      description:
+        'For whom the tokens are: each names one release rule and yields one token of the form which that rule states. One that is not allowed refuses all. May be left out where the release has one rule only.',
+    }),
+  eat_nonce: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{11,86}$/, 'must be 8 to 64 bytes in base64url')
+    .exactOptional()
+    .meta({ description: 'What a relying party wants to see again in the tokens.' }),
 })
 
 const commit = z
@@ -117,7 +144,7 @@ const commit = z
 
 export const diffRequest = z.strictObject({ old: commit, new: commit })
 
-const instant = z
+export const instant = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant in UTC (RFC 3339)')
   .transform((text, context) => {

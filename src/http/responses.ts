@@ -3,9 +3,8 @@ import { z } from 'zod'
 import type { Provenance } from '../policy/acceptance/acceptance.ts'
 import { findingJson } from '../rats/finding-json.ts'
 import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
-import type { Issued } from '../service/attest.ts'
+import type { Attested } from '../service/attest.ts'
 import type { IssuedChallenge } from '../service/issue-challenge.ts'
-import type { Refusal } from '../service/refusal.ts'
 
 const instant = z.iso.datetime()
 const vector = z.record(z.string(), z.int())
@@ -14,16 +13,35 @@ const assurance = z.enum(['hardware', 'simulated'])
 
 export const challengeResponse = z.strictObject({ nonce: z.string(), expiresAt: instant })
 
-export const attestationResponse = z.strictObject({
-  id: z.string().meta({ description: 'Of the appraisal, and the jti of the token.' }),
+const issuedToken = z.strictObject({
+  form: z.enum(['possession', 'federation', 'workload']),
+  audience: z.string().meta({
+    description: 'Of the release rule, and of the token: a workload token itself names none.',
+  }),
   token: z.string(),
-  tokenForm: z.enum(['jwt', 'jwe']).meta({
+  encoding: z.enum(['jwt', 'jwe']).meta({
     description: 'jwe: the token is encrypted to enc_jwk (ECDH-ES, A256GCM); inside is a JWT.',
   }),
+  type: z.enum(['at+jwt', 'JWT', 'wit+jwt']).meta({ description: 'typ of the JWT.' }),
   issuer: z.string(),
   subject: z.string(),
-  audience: z.string(),
   expiresAt: instant,
+  jti: z.string(),
+  status: z
+    .strictObject({ uri: z.string(), index: z.int() })
+    .meta({ description: 'The entry of the Token Status List that tells of its revocation.' }),
+})
+
+const logLeaf = z.string().meta({
+  description: 'Hash of the leaf of the transparency log that answers for this decision, in hex.',
+})
+
+export const attestationResponse = z.strictObject({
+  id: z.string().meta({ description: 'Of the appraisal.' }),
+  tokens: z.array(issuedToken).min(1).max(4).meta({
+    description: 'One for each audience, in the order in which they were asked for.',
+  }),
+  logLeaf,
   tee: z.string(),
   assurance,
   status,
@@ -101,17 +119,13 @@ export function challengeJson({ nonce, expiresAt }: IssuedChallenge) {
   return { nonce, expiresAt: expiresAt.toISOString() } satisfies z.input<typeof challengeResponse>
 }
 
-export function attestationJson(id: string, issued: Issued) {
-  const { matter, decision, grant } = issued
+export function attestationJson({ id, logLeaf, issued }: Extract<Attested, Verdict<'issued'>>) {
+  const { tokens, matter, decision, grant } = issued
   const { release, policy, tee } = matter
   return {
     id,
-    token: issued.token,
-    tokenForm: issued.form,
-    issuer: grant.issuer.url,
-    subject: issued.subject,
-    audience: grant.rule.audience,
-    expiresAt: issued.expiresAt.toISOString(),
+    tokens: tokens.map((token) => ({ ...token, expiresAt: token.expiresAt.toISOString() })),
+    logLeaf,
     tee: tee.name,
     assurance: grant.assurance,
     status: decision.status,
@@ -134,6 +148,10 @@ export function attestationJson(id: string, issued: Issued) {
     })),
     policy: { commit: policy.commit, digest: policy.digest },
   } satisfies z.input<typeof attestationResponse>
+}
+
+interface Verdict<V extends Attested['verdict']> {
+  readonly verdict: V
 }
 
 function changedBy(provenance: Provenance | undefined) {
@@ -159,13 +177,14 @@ export function appraisalJson({ at, appraisal, missing }: AppraisedEvidence) {
  * knows gets the stage and the failing ids, unless the configuration explains refusals to everybody.
  */
 export function refusalMembers(
-  id: string,
-  { stage, failing, explanation }: Refusal,
+  { id, logLeaf, refusal }: Extract<Attested, Verdict<'refused'>>,
   { explained }: { readonly explained: boolean },
 ): Readonly<Record<string, unknown>> {
+  const { stage, failing, explanation } = refusal
   const { findings, advice, policy, nearest, launchedAs } = explanation
   return {
     appraisal: id,
+    logLeaf,
     stage,
     failing,
     ...(explained && { advice, policy, nearest, launchedAs, findings: findings.map(findingJson) }),

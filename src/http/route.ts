@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { ProblemCode } from '../problems.ts'
 import type { Operator, OperatorRole } from '../service/operators.ts'
 import type { Call } from '../service/verifier.ts'
+import type { Budget } from './guard/budgets.ts'
 
 export interface Route {
   readonly method: 'GET' | 'POST'
@@ -10,14 +11,27 @@ export interface Route {
   readonly path: string
   /** One for every name in braces. What does not fit is no path of ours. */
   readonly parameters?: Readonly<Record<string, z.ZodType<string>>>
+  /** What may stand behind the question mark; whatever else does is refused, where this is there at all. */
+  readonly query?: Readonly<Record<string, z.ZodType<string | undefined>>>
   readonly summary: string
   /** Only an operator who may act as this one, by bearer token. Undefined: anybody. */
   readonly role?: OperatorRole
   /** Such an operator is told more; anybody else is answered as well. */
   readonly welcomes?: OperatorRole
+  /**
+   * An agent may ask too, with its token and a proof of possession in place of an operator's (`Authorization: DPoP`); the
+   * route judges both.
+   */
+  readonly takesAgents?: true
+  /** What a request is counted against; undefined: what `budgetOf` says. */
+  readonly budget?: Budget | 'none'
   /** Headers that the route reads, beside those of every request. */
   readonly headers?: readonly RouteHeader[]
   readonly request?: z.ZodType
+  /** The body may also come as `application/x-www-form-urlencoded`: every field is then text. */
+  readonly takesForm?: boolean
+  /** Bytes; undefined: what evidence may need. */
+  readonly largestBody?: number
   readonly response: z.ZodType | undefined
   /** Of the answer when all is well. */
   readonly responseType?: string
@@ -40,8 +54,33 @@ export interface Asked {
   readonly call: Call
   /** Checked against the route's own, so that every name is there. */
   readonly parameters: Readonly<Record<string, string>>
-  /** Whose token came with it; there wherever the route needs a role. */
+  /** As far as the route names it. */
+  readonly query: Readonly<Record<string, string | undefined>>
+  /** Whose token came with it; there wherever the route needs a role, unless an agent asks. */
   readonly operator: Operator | undefined
+  /** Counts the request against the quota of the tenant of that name, if there is one. Throws Problem('too-many-requests'). */
+  readonly forTenant: (name: string) => Promise<void>
+  /** Counts evidence that proved nothing against the caller. */
+  readonly unprovenEvidence: () => Promise<void>
+  /** Breaks the connection at once, whatever was not written to it yet. */
+  readonly disconnect: () => void
+}
+
+/** Evidence is what everybody may bring and what costs most, so that nothing is cheap by being forgotten here. */
+export function budgetOf({ budget, role, method }: Route): Budget | 'none' {
+  return budget ?? (role ? 'operators' : method === 'GET' ? 'public' : 'attestations')
+}
+
+/** Turned away with 503 while too many of its kind are under way. */
+export function isShed(route: Route): boolean {
+  return budgetOf(route) === 'attestations'
+}
+
+/** A stream would be opened for HEAD as for GET, and with nobody to read it never be closed. */
+export function headOr({ request }: Asked, answer: () => Response): Response {
+  return request.method === 'HEAD'
+    ? new Response(null, { headers: { 'content-type': 'text/event-stream' } })
+    : answer()
 }
 
 /** `cacheControl`: nothing is kept by anybody unless it is said so. */

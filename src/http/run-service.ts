@@ -1,15 +1,26 @@
 /** The service as a running whole: a verifier behind HTTP, policies read again and again, and what is over swept away. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { type GuardConfig, guardDefaults } from '../config/guard-settings.ts'
 import { openVerifier, type TenantParts, type VerifierParts } from '../service/open-verifier.ts'
-import type { Operator } from '../service/operators.ts'
+import type { HashedToken, IdentityProvider } from '../service/operators.ts'
 import { readinessOf, type SelfTest } from '../service/readiness.ts'
 import { forgetOld } from '../service/retention.ts'
+import type { SelfAttesting } from '../service/self-attestation.ts'
+import { statusLists } from '../service/status-lists.ts'
 import type { Verifier } from '../service/verifier.ts'
 import { app } from './app.ts'
+import { type RunningChores, startChores } from './chores.ts'
+import { eventStreams } from './event-streams.ts'
+import { openGuard } from './guard/guard.ts'
+import type { Gauges } from './measure.ts'
 import { metricsApp } from './metrics-app.ts'
 import { type Poller, startPoller } from './policy-poller.ts'
 import type { PolicyArchive } from './policy-routes.ts'
+import { requestCounts } from './request-counts.ts'
+import type { Served } from './routes.ts'
 import { type RunningServer, startServer } from './server.ts'
+import { countTokens } from './token-counts.ts'
+import { traces } from './trace-context.ts'
 import { countVerdicts } from './verdict-counts.ts'
 import type { PolicyWebhook } from './webhook-routes.ts'
 
@@ -25,7 +36,15 @@ export interface ServiceParts extends Omit<VerifierParts, 'publicUrl' | 'pause' 
   /** Where the service is reached, for the port that it got. */
   readonly publicUrl: (port: number) => string
   readonly explainRefusals: boolean
-  readonly operators: readonly Operator[]
+  readonly operators: readonly HashedToken[]
+  /** Undefined: the operators' file is all there is. */
+  readonly identityProvider?: IdentityProvider | undefined
+  /** Default: those of the settings. */
+  readonly guard?: GuardConfig
+  /** Figures that only whoever made the parts can read. */
+  readonly figures?: Pick<Gauges, 'collateral' | 'process'>
+  /** Where the service itself runs, as far as that can be shown, and where its key-encryption key is held. */
+  readonly self?: SelfAttesting
   readonly archive: PolicyArchive
   readonly selfTest: SelfTest
   /** Default 10 s: how long the port stays closed for policies that do not come. */
@@ -48,8 +67,11 @@ export interface RunningService {
   /** Of GET /metrics. */
   readonly metricsAddress: string | undefined
   readonly publicUrl: string
-  /** Takes no more requests, finishes what runs, and closes the store. */
-  readonly close: () => Promise<void>
+  /**
+   * Says that it is not ready, goes on for `drainMs`, takes no more requests, finishes what runs, and closes the store.
+   * Default: at once.
+   */
+  readonly close: (options?: { readonly drainMs?: number }) => Promise<void>
 }
 
 const HOUSEKEEPING_MS = 60_000
@@ -62,20 +84,33 @@ const FIRST_LOOK_MS = 10_000
 /** Owns the store and what `release` ends from here on: they are closed when the service is, and when it cannot start. */
 export async function runService(parts: ServiceParts): Promise<RunningService> {
   const { journal, clock } = parts
+  const traced = traces(journal)
   const { journal: counting, counts } = countVerdicts(
-    journal,
+    traced.journal,
     parts.tenants.map(({ name }) => name),
   )
   const pollers = new Map(parts.tenants.map((tenant) => [tenant.name, pollerOf(parts, tenant)]))
   let server: RunningServer | undefined
   let metrics: RunningServer | undefined
   let timer: NodeJS.Timeout | undefined
+  let chores: RunningChores | undefined
+  const { guard: guardConfig = guardDefaults } = parts
+  const requests = requestCounts()
+  const tokens = countTokens(parts.store)
+  let isEnding = false
+  const guard = openGuard(guardConfig, requests.turnedAway)
+
+  const streams = eventStreams()
 
   async function close(): Promise<void> {
     clearInterval(timer)
+    // The server waits for them, and they end by themselves never.
+    streams.end()
     await Promise.all([server?.close(), metrics?.close()])
     await Promise.all([...pollers.values()].map((poller) => poller.close()))
     await parts.drift?.stop()
+    await chores?.stop()
+    guard.close()
     await parts.release()
     await parts.store.close()
   }
@@ -85,16 +120,39 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
     const opened: { verifier?: Verifier } = {}
     server = await startServer({
       ...parts,
+      mostConnections: guardConfig.mostConnections,
+      connections: guard.connections,
       app: async (port) => {
-        opened.verifier = await openService({ ...parts, journal: counting }, port)
-        return applicationOf(parts, opened.verifier, pollers)
+        opened.verifier = await openService(
+          { ...parts, journal: counting, store: tokens.store },
+          port,
+        )
+        return applicationOf(parts, opened.verifier, {
+          pollers,
+          guard,
+          streams,
+          counts: requests,
+          traces: traced,
+          isEnding: () => isEnding,
+        })
       },
     })
     const { verifier } = opened
+    chores = verifier && startChores(verifier)
     if (parts.metrics && verifier)
       metrics = await startServer({
         ...parts.metrics,
-        app: async () => metricsApp({ verifier, counts }),
+        app: async () =>
+          metricsApp({
+            verifier,
+            gauges: {
+              ...parts.figures,
+              verdicts: counts,
+              requests: requests.figures,
+              admission: guard.admission.figures,
+              tokens: tokens.figures,
+            },
+          }),
       })
     journal.record({
       event: 'service.started',
@@ -109,7 +167,10 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
       address: addressOf(parts.host, server),
       metricsAddress: metrics && parts.metrics && addressOf(parts.metrics.host, metrics),
       publicUrl: parts.publicUrl(server.port),
-      async close() {
+      async close({ drainMs = 0 } = {}) {
+        isEnding = true
+        server?.retire()
+        if (drainMs > 0) await pause(drainMs)
         await close()
         journal.record({ event: 'service.stopped', at: clock.now() })
       },
@@ -145,9 +206,16 @@ async function openService(parts: ServiceParts, port: number): Promise<Verifier>
 }
 
 function applicationOf(
-  { explainRefusals, operators, archive, selfTest, tenants }: ServiceParts,
+  { explainRefusals, operators, identityProvider, archive, selfTest, tenants, self }: ServiceParts,
   verifier: Verifier,
-  pollers: ReadonlyMap<string, Poller>,
+  {
+    pollers,
+    isEnding,
+    ...doors
+  }: {
+    readonly pollers: ReadonlyMap<string, Poller>
+    readonly isEnding: () => boolean
+  } & Pick<Served, 'guard' | 'counts' | 'streams' | 'traces'>,
 ) {
   const webhooks = new Map(
     tenants.flatMap(({ name, webhookSecret: secret }): [string, PolicyWebhook][] => {
@@ -155,8 +223,18 @@ function applicationOf(
       return secret === undefined || !nudge ? [] : [[name, { secret, nudge }]]
     }),
   )
-  const ready = readinessOf(verifier, selfTest)
-  return app({ verifier, explainRefusals, operators, archive, ready, webhooks })
+  const ready = readinessOf(verifier, selfTest, isEnding)
+  return app({
+    ...doors,
+    verifier,
+    statusLists: statusLists(verifier),
+    explainRefusals,
+    operators: { tokens: operators, provider: identityProvider },
+    archive,
+    ready,
+    webhooks,
+    self,
+  })
 }
 
 function addressOf(host: string, { port }: RunningServer): string {

@@ -21,6 +21,7 @@ export function webhookRoutes(webhooks: ReadonlyMap<string, PolicyWebhook>): rea
       path: '/v1/webhooks/policy/{tenant}',
       parameters: { tenant: tenantName },
       summary: 'A forge’s webhook: look for a new policy soon. The body is read for its HMAC only',
+      budget: 'public',
       headers: [
         {
           name: 'X-Hub-Signature-256',

@@ -11,6 +11,7 @@ import { toHex } from '../bytes/encoding.ts'
 import { Malformed } from '../bytes/malformed.ts'
 import { bitString, bits, type DerNode, decodeDer, primitive } from './der.ts'
 import { keyTypeOf } from './scheme.ts'
+import { assertFewExtensions, spanAt, spansIn } from './tlv.ts'
 
 export interface Extension {
   readonly critical: boolean
@@ -47,6 +48,9 @@ export interface Certificate {
 }
 
 const LARGEST_CERTIFICATE = 8 * 1024
+/** A VCEK of Milan has eleven, and no certificate of a vendor has more. */
+const MOST_EXTENSIONS = 24
+const EXTENSIONS = 0xa3
 const OID = {
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
@@ -77,6 +81,7 @@ export function decodeCertificate(der: Uint8Array): Certificate {
 }
 
 function decode(der: Uint8Array): Certificate {
+  assertFewExtensionsIn(der)
   const [tbs, algorithm, signature] = decodeDer(der, 'certificate').children
   const fields = tbs?.children ?? []
   // TBSCertificate, RFC 5280 section 4.1: [0] version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, ...
@@ -119,6 +124,14 @@ function decode(der: Uint8Array): Certificate {
     authority: authorityOf(extensions.get(OID.basicConstraints)),
     keyUsage: keyUsageOf(extensions.get(OID.keyUsage)),
   }
+}
+
+/** Before anything is made of them. */
+function assertFewExtensionsIn(der: Uint8Array): void {
+  const { start, end } = spanAt(der, 0, der.length)
+  const tbs = spanAt(der, start, end)
+  for (const field of spansIn(der, tbs))
+    if (field.tag === EXTENSIONS) assertFewExtensions(der, field, MOST_EXTENSIONS)
 }
 
 /** Of the contents of an INTEGER. Also used for CRL entries, so that both sides of a revocation comparison are made in one way. */

@@ -12,7 +12,7 @@ import { bitString, decodeDer } from './der.ts'
 import { type Interval, intersection } from './interval.ts'
 import type { PathFault } from './path.ts'
 import type { Scheme } from './scheme.ts'
-import { type Span, spanAt, spansIn } from './tlv.ts'
+import { assertFewExtensions, type Span, spanAt, spansIn } from './tlv.ts'
 
 export interface Crl {
   readonly sha256: string
@@ -37,6 +37,8 @@ export interface RevocationSource {
 }
 
 const LARGEST_CRL = 4 * 1024 * 1024
+/** AMD's and Intel's lists have two; RFC 5280 section 5.2 defines seven. */
+const MOST_EXTENSIONS = 16
 const CRL_SIGN = 6
 /** cRLNumber and authorityKeyIdentifier may be critical without changing what a list means; a delta or partial list may not pass for a whole one. */
 const UNDERSTOOD = new Set(['2.5.29.20', '2.5.29.35'])
@@ -80,7 +82,10 @@ function decode(der: Uint8Array): Crl {
   const extensions = rest.shift()
   if (rest.length > 0 || (extensions && extensions.tag !== EXTENSIONS))
     throw new Error('TBSCertList has a field that is not understood')
-  if (extensions) assertUnderstood(bytesOf(extensions))
+  if (extensions) {
+    assertFewExtensions(der, extensions, MOST_EXTENSIONS)
+    assertUnderstood(bytesOf(extensions))
+  }
 
   return {
     sha256: createHash('sha256').update(der).digest('hex'),

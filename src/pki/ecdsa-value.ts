@@ -14,6 +14,33 @@ export function derFromLittleEndian(r: Uint8Array, s: Uint8Array): Uint8Array {
   return sequence(r, s, (value, index) => value[value.length - 1 - index] ?? 0)
 }
 
+/**
+ * The other way round, as JOSE writes it (RFC 7518 section 3.4): R and S in `size` bytes each. For what node:crypto itself
+ * has just signed; throws for anything that is no such DER.
+ */
+export function bigEndianFromDer(der: Uint8Array, size: number): Uint8Array {
+  const raw = new Uint8Array(2 * size)
+  // Bodies below 128 bytes only: P-256 and P-384.
+  const body = der[0] === 0x30 && der[1] === der.length - 2 ? 2 : der.length
+  const second = copyInteger(der, body, raw.subarray(0, size))
+  if (copyInteger(der, second, raw.subarray(size)) !== der.length) throw notASignature()
+  return raw
+}
+
+/** Right-aligned into `target`, whose bytes are zero; the sign octet is left behind. Returns where the next value starts. */
+function copyInteger(der: Uint8Array, at: number, target: Uint8Array): number {
+  const end = at + 2 + (der[at + 1] ?? 0)
+  if (der[at] !== 0x02 || end > der.length || end === at + 2) throw notASignature()
+  const start = der[at + 2] === 0 ? at + 3 : at + 2
+  if (end - start > target.length) throw notASignature()
+  target.set(der.subarray(start, end), target.length - (end - start))
+  return end
+}
+
+function notASignature(): Error {
+  return new Error('not the DER of an ECDSA signature')
+}
+
 /** The octet of a value that is `index` places from its most significant end. */
 type OctetAt = (value: Uint8Array, index: number) => number
 

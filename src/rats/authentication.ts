@@ -13,6 +13,7 @@ import {
 import type { Endorsements } from './endorsements.ts'
 import type { Evidence } from './evidence.ts'
 import type { ProofCache } from './proof-cache.ts'
+import { type VerifySignature, verifiedAhead, verifySignature } from './signature-answers.ts'
 import type { AnyTee, Decoding, Endorsed, Presented, Tee } from './tee.ts'
 import type { Assurance } from './trust-vector.ts'
 
@@ -44,16 +45,47 @@ export function authenticate<E, N extends Endorsed, R>(
   evidence: Evidence,
   conditions: Conditions,
 ): Authentication<E, N> {
-  const findings: Finding[] = []
+  return judged(tee, { decoding: tee.decode(evidence), conditions, verifySignature })
+}
+
+/** As `authenticate`, with the same findings; others have their turn while a slow signature is verified. */
+export async function authenticateAside<E, N extends Endorsed, R>(
+  tee: Tee<E, N, R>,
+  evidence: Evidence,
+  conditions: Conditions,
+): Promise<Authentication<E, N>> {
   const decoding = tee.decode(evidence)
+  const question =
+    'evidence' in decoding ? tee.slowSignature?.(decoding.evidence, conditions) : undefined
+  return judged(tee, {
+    decoding,
+    conditions,
+    verifySignature: question ? await verifiedAhead(question) : verifySignature,
+  })
+}
+
+function judged<E, N extends Endorsed, R>(
+  tee: Tee<E, N, R>,
+  {
+    decoding,
+    conditions,
+    verifySignature,
+  }: {
+    readonly decoding: Decoding<E>
+    readonly conditions: Conditions
+    readonly verifySignature: VerifySignature
+  },
+): Authentication<E, N> {
+  const findings: Finding[] = []
   const formed = judgeInSequence(structureOf(tee), decoding, conditions.waivers, findings)
   if (!formed || !('evidence' in decoding)) {
     reachNone(checklist(tee.authenticate), findings)
     return { findings, authentic: undefined }
   }
 
-  const endorsement = tee.endorse(decoding.evidence, conditions)
-  const presented = { evidence: decoding.evidence, endorsement, at: conditions.at }
+  const endorsement = tee.endorse(decoding.evidence, { ...conditions, verifySignature })
+  const { evidence } = decoding
+  const presented = { evidence, endorsement, at: conditions.at, verifySignature }
   const checks = checklist(tee.authenticate)
   const passed = judgeInSequence(checks, presented, conditions.waivers, findings)
   const { assurance } = endorsement

@@ -35,8 +35,16 @@ export type ReferenceValue = {
   | { readonly tee: 'sgx'; readonly reference: SgxReference }
 )
 
+/**
+ * What a token is good for: `possession` (P, with a proof of the attested key, the only one that releases secrets),
+ * `federation` (F, a bearer token for clouds and gateways), `workload` (a WIT-SVID, which has no audience of its own).
+ */
+export type TokenForm = 'possession' | 'federation' | 'workload'
+
 export interface ReleaseRule {
+  /** Names the rule in requests; for `workload` it is no claim of the token. */
   readonly audience: string
+  readonly form: TokenForm
   readonly tokenTtlSeconds: number
   /** `secret:db-ro`, `model:llama-small`: what a token for this audience may be exchanged for. */
   readonly scopes: readonly string[]

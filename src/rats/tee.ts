@@ -7,6 +7,7 @@ import type { Check, Refusal, Waivers } from './check.ts'
 import type { Endorsements } from './endorsements.ts'
 import type { Evidence } from './evidence.ts'
 import type { ProofCache } from './proof-cache.ts'
+import type { SignatureQuestion, VerifySignature } from './signature-answers.ts'
 import type { Assurance } from './trust-vector.ts'
 
 /** A structural expectation: `decode` judges all of them at once and names the one that failed. */
@@ -30,10 +31,12 @@ export interface Presented<E, N extends Endorsed> {
   readonly evidence: E
   readonly endorsement: N
   readonly at: Date
+  readonly verifySignature: VerifySignature
 }
 
 /** What appraisal judges: authentic evidence against what somebody expects of it. */
-export interface Compared<E, N extends Endorsed, R> extends Presented<E, N> {
+export interface Compared<E, N extends Endorsed, R>
+  extends Omit<Presented<E, N>, 'verifySignature'> {
   readonly reference: R
 }
 
@@ -42,6 +45,7 @@ export interface EndorseContext {
   readonly anchors: AnchorSet
   readonly proofs: ProofCache
   readonly at: Date
+  readonly verifySignature: VerifySignature
 }
 
 /** How `--expect NAME=HEX` and manifests name one field of the reference tuple. */
@@ -69,6 +73,8 @@ export type ClaimType =
   | 'hidden'
 
 export interface EvidenceIdentity {
+  /** Kind of hardware, as far as the vendor vouches for it: `AMD_SEV_SNP_GENOA`, `INTEL_TDX`. The claim `att_hw`. */
+  readonly hardware: string
   /** What the launch is known by: hex of SNP's measurement, TDX's MRTD, SGX's MRENCLAVE. The index of reference values. */
   readonly launch: string
   /** Hex of every digest of code, configuration or signer in it that is not all zero. */
@@ -88,6 +94,14 @@ export interface Tee<E, N extends Endorsed, R> {
   /** Never throws for received bytes. */
   readonly decode: (evidence: Evidence) => Decoding<E>
   readonly endorse: (evidence: E, context: EndorseContext) => N
+  /**
+   * The signature whose verification takes so long that a service has it done aside, where its key is known already;
+   * undefined for any other evidence, whose signatures are verified where they are judged. Absent: nothing takes that long.
+   */
+  readonly slowSignature?: (
+    evidence: E,
+    context: Omit<EndorseContext, 'verifySignature'>,
+  ) => SignatureQuestion | undefined
   /** The 64 bytes that the guest chose; undefined where this evidence carries its binding elsewhere. */
   readonly bind: (evidence: E) => Uint8Array | undefined
   readonly claims: (evidence: E, endorsement: N) => Claims

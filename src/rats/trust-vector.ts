@@ -12,7 +12,18 @@ export type Status = 'affirming' | 'warning' | 'contraindicated' | 'none'
 
 export type Assurance = 'hardware' | 'simulated'
 
-const AFFIRMING = 2
+/** Per claim, the affirming value that says no more than was looked at. */
+const AFFIRMING: Readonly<Record<Claim, number>> = {
+  'instance-identity': 2,
+  configuration: 2,
+  // "... have been loaded during the boot process": a launch measurement says nothing about what was loaded afterwards (2).
+  executables: 3,
+  'file-system': 2,
+  hardware: 2,
+  'runtime-opaque': 2,
+  'storage-opaque': 2,
+  'sourced-data': 2,
+}
 /** A policy looked at the shortcoming and let it pass, with a reason. */
 const WARNING = 32
 /** Per claim, the contraindicated value that AR4SI gives to the failure of an authentic attester. */
@@ -81,10 +92,17 @@ export function statusOf(vector: TrustVector): Status {
   return worst >= 32 ? 'warning' : 'affirming'
 }
 
+/** None says nothing at all, and is therefore the worst. */
+const fromBest: readonly Status[] = ['affirming', 'warning', 'contraindicated', 'none']
+
+export function worseOf(a: Status, b: Status): Status {
+  return fromBest.indexOf(a) >= fromBest.indexOf(b) ? a : b
+}
+
 function tierOf(claim: Claim, outcome: Exclude<Finding['outcome'], 'not-applicable'>): number {
   switch (outcome) {
     case 'pass':
-      return AFFIRMING
+      return AFFIRMING[claim]
     case 'waived':
       return WARNING
     case 'fail':

@@ -80,7 +80,10 @@ function hashOf(link: Omit<AcceptanceLink, 'hash'>): string {
 }
 
 /** High-water marks and provenance: changing either in the database would change what the next commit is judged by. */
-function stateDigestOf({ marks, provenance }: Pick<AcceptedState, 'marks' | 'provenance'>): string {
+export function stateDigestOf({
+  marks,
+  provenance,
+}: Pick<AcceptedState, 'marks' | 'provenance'>): string {
   const text = JSON.stringify([
     byPath(marks),
     byPath(provenance).map(([path, { commit, principal }]) => [path, commit, principal ?? null]),

@@ -1,39 +1,56 @@
 /**
- * `POST /v1/attestations`: evidence that answers a challenge in, a token bound to the agent's key out. First the request
+ * `POST /v1/attestations`: evidence that answers a challenge in, tokens bound to the agent's key out. First the request
  * (challenge, keys, proof), then the policy, then the evidence. Whatever is decided about evidence is kept, in the
  * transaction that uses up the challenge; what goes wrong before that uses up nothing.
  */
+import { toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
 import type { Waivers } from '../rats/check.ts'
-import { earClaims } from '../token/ear.ts'
-import { encryptToken, signToken } from '../token/issuer.ts'
-import { keptEndorsements, recordOf } from './appraisal-record.ts'
+import type { EarNames } from '../token/ear.ts'
+import { appraisalId } from './appraisal-id.ts'
+import { keptOf, recordOf } from './appraisal-record.ts'
 import { authenticateRequest, type Requester, type SignedRequest } from './authenticate-request.ts'
 import type { Missing } from './collect-endorsements.ts'
-import { type Decision, decide, type Grant, type Matter } from './decision.ts'
+import { authenticatedAside, type Decision, decide, type Matter } from './decision.ts'
+import { type IssuedToken, planTokens, signTokens } from './issue-tokens.ts'
+import { attestationLeaf } from './log-leaves.ts'
+import type { PendingLeaf } from './log-ports.ts'
 import { policyInForce } from './policy-in-force.ts'
+import { isProven } from './proven.ts'
 import { type ReceivedEvidence, teeOfEvidence } from './received-evidence.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
-import { type Call, issuerOf, uuid, type Verifier } from './verifier.ts'
+import type { TokenRecord } from './token-ports.ts'
+import { type Call, issuerOf, type Verifier } from './verifier.ts'
 
 export interface AttestationRequest extends ReceivedEvidence, SignedRequest {
-  /** Undefined asks for the release's only audience. */
-  readonly audience: string | undefined
+  /** None asks for the release's only one. All of them are granted, or the whole request is refused. */
+  readonly audiences: readonly string[]
+  /** What a relying party wants to see again in the tokens; undefined where there is nothing. */
+  readonly relyingPartyNonce: string | undefined
+  readonly earNames: EarNames
 }
 
-export type Attested =
-  | { readonly verdict: 'refused'; readonly id: string; readonly refusal: Refusal }
-  | { readonly verdict: 'issued'; readonly id: string; readonly issued: Issued }
+export type Attested = {
+  /** Of the appraisal. */
+  readonly id: string
+  /** Hex: the leaf of the transparency log that answers for this decision. */
+  readonly logLeaf: string
+} & (
+  | {
+      readonly verdict: 'refused'
+      readonly refusal: Refusal
+      /** Whether the evidence is authentic and bound to this request, whatever was wrong with it besides. */
+      readonly isProven: boolean
+    }
+  | { readonly verdict: 'issued'; readonly issued: Issued }
+)
 
 export interface Issued {
-  /** A JWS, or the JWE of one when the claims name an encryption key. */
-  readonly token: string
-  readonly form: 'jwt' | 'jwe'
-  readonly subject: string
-  readonly expiresAt: Date
+  /** One for each rule that was asked for, in that order. */
+  readonly tokens: readonly [IssuedToken, ...IssuedToken[]]
   readonly matter: Matter
   readonly decision: Decision
-  readonly grant: Grant
+  readonly grant: NonNullable<Decision['grant']>
 }
 
 /** Throws Problem for whatever is wrong with the request, the policy source or a vendor. */
@@ -42,22 +59,34 @@ export async function attest(
   request: AttestationRequest,
   call: Call,
 ): Promise<Attested> {
-  const requester = await authenticateRequest(verifier, request, call)
+  const requester = authenticateRequest(verifier, request, call)
   const { matter, missing } = await matterOf(verifier, request, { requester, call })
-  const decision = await decide(matter)
+  const decision = await decide(matter, await authenticatedAside(matter))
   const unanswered = missing.find(({ subject }) => !isWaived(subject, matter.release.waivers))
   // What a vendor did not give may be all that is wrong, and what the agent brought in its place may be older on purpose:
   // either way there is no verdict yet, and the challenge stays good for another try.
   if (unanswered && (!decision.isAuthentic || decision.grant)) throw unanswered.problem
-  const id = uuid(verifier.random)
-  const issued =
-    decision.grant &&
-    (await issue(verifier, { id, matter, decision, grant: decision.grant, requester }))
-  await keep(verifier, requester, { matter, id, decision, issued, call })
-  // Only now may the token leave: its challenge is spent and its record durable.
+  const id = appraisalId(call.requestId, verifier.random)
+  const { grant } = decision
+  const tokens = grant ? await planTokens(verifier, { id, matter, grant }) : []
+  const record = recordOf(matter, { id, decision, call })
+  const leaf = attestationLeaf({ record, tokens }, verifier.random)
+  const logLeaf = toHex(leaf.leafHash)
+  const concluded = { id, matter, decision, logLeaf, tokens }
+  const issued = grant && (await issue(verifier, { request, requester, ...concluded, grant }))
+  const { endorsements } = matter.conditions
+  const kept = keptOf(record, { decision, endorsements })
+  await keep(verifier, requester, { kept, tokens, leaf, logLeaf })
+  // Only now may the tokens leave: their challenge is spent and their record durable.
   const outcome: Attested = issued
-    ? { verdict: 'issued', id, issued }
-    : { verdict: 'refused', id, refusal: explainRefusal(matter, decision) }
+    ? { verdict: 'issued', id, logLeaf, issued }
+    : {
+        verdict: 'refused',
+        id,
+        logLeaf,
+        refusal: explainRefusal(matter, decision),
+        isProven: isProven(decision),
+      }
   report(verifier, outcome, matter, call)
   return outcome
 }
@@ -73,7 +102,7 @@ async function matterOf(
   request: AttestationRequest,
   { requester: { tenant }, call }: { readonly requester: Requester; readonly call: Call },
 ): Promise<{ readonly matter: Matter; readonly missing: readonly Missing[] }> {
-  const { claims, evidence, audience } = request
+  const { claims, evidence, audiences } = request
   const { at, remoteAddress } = call
   const policy = policyInForce(tenant.policy, at)
   const release = policy.releaseOf(claims.environment, claims.agent)
@@ -90,73 +119,75 @@ async function matterOf(
     connection: { remoteAddress },
   }
   return {
-    matter: { tenant, tee, evidence, claims, policy, release, audience, conditions, remote },
+    matter: { tenant, tee, evidence, claims, policy, release, audiences, conditions, remote },
     missing,
   }
 }
 
-interface Granted {
-  readonly id: string
-  readonly matter: Matter
-  readonly decision: Decision
-  readonly grant: Grant
-  readonly requester: Requester
-}
-
 async function issue(
-  { build }: Verifier,
-  { id, matter, decision, grant, requester: { tenant, recipient } }: Granted,
-): Promise<Issued> {
-  const { assurance, referenceValue, rule } = grant
-  const { release, policy, claims, conditions } = matter
-  const issuer = issuerOf(tenant, assurance)
-  if (!issuer) throw new Error(`no issuer for ${assurance} evidence, and yet it was granted`)
-  const { status, trustVector } = decision
-  const ear = earClaims({
-    issuer: issuer.url,
-    at: conditions.at,
-    jti: id,
-    audience: rule.audience,
-    ttlSeconds: rule.tokenTtlSeconds,
-    build,
-    tenant: tenant.name,
-    release,
-    referenceValue,
-    layers: decision.layers,
-    policy,
-    claims,
-    result: { status, trustVector, assurance },
-  })
-  const jwt = await signToken(issuer, ear)
-  return {
-    token: recipient ? await encryptToken(jwt, recipient) : jwt,
-    form: recipient ? 'jwe' : 'jwt',
-    subject: ear.sub,
-    expiresAt: new Date(ear.exp * 1000),
+  verifier: Verifier,
+  {
+    id,
     matter,
     decision,
     grant,
-  }
+    logLeaf,
+    tokens,
+    request,
+    requester,
+  }: {
+    readonly id: string
+    readonly matter: Matter
+    readonly decision: Decision
+    readonly grant: NonNullable<Decision['grant']>
+    readonly logLeaf: string
+    readonly tokens: readonly TokenRecord[]
+    readonly request: AttestationRequest
+    readonly requester: Requester
+  },
+): Promise<Issued> {
+  const issuer = issuerOf(requester.tenant, grant.assurance)
+  if (!issuer) throw new Error(`no issuer for ${grant.assurance} evidence, and yet it was granted`)
+  const [first, ...others] = await signTokens(verifier, {
+    id,
+    issuer,
+    matter,
+    decision,
+    grant,
+    jwk: request.jwk,
+    recipient: requester.recipient,
+    relyingPartyNonce: request.relyingPartyNonce,
+    earNames: request.earNames,
+    leaf: logLeaf,
+    tokens,
+  })
+  if (!first) throw new Error('a grant without a rule')
+  return { tokens: [first, ...others], matter, decision, grant }
 }
 
 async function keep(
   { store }: Verifier,
   { challenge }: Requester,
   {
-    matter,
-    issued,
-    ...concluded
+    kept,
+    tokens,
+    leaf,
+    logLeaf,
   }: {
-    readonly matter: Matter
-    readonly id: string
-    readonly decision: Decision
-    readonly issued: Issued | undefined
-    readonly call: Call
+    readonly kept: ReturnType<typeof keptOf>
+    readonly tokens: readonly TokenRecord[]
+    readonly leaf: PendingLeaf
+    readonly logLeaf: string
   },
 ): Promise<void> {
-  const record = recordOf(matter, { ...concluded, tokenEnds: issued?.expiresAt })
-  const held = keptEndorsements(matter.conditions.endorsements)
-  if ((await store.recordAttestation(challenge, record, held)) === 'recorded') return
+  const recorded = await store.recordAttestation({
+    challenge,
+    appraisal: { ...kept.appraisal, leafHash: logLeaf },
+    endorsements: kept.endorsements,
+    tokens,
+    leaf,
+  })
+  if (recorded === 'recorded') return
   throw new Problem('challenge-used', 'another request with this challenge was answered before')
 }
 

@@ -2,10 +2,10 @@
  * Who asks? Before any evidence is looked at: the challenge is ours and fresh, the claims name the keys that were brought,
  * and the request was signed by one of them. All of it costs one HMAC and one P-256 verification. Throws Problem.
  */
-import type { CryptoKey } from 'jose'
 import { Problem } from '../problems.ts'
 import { type PublicKey, thumbprintOf } from '../rats/public-key.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
+import type { Recipient } from '../seal/jwe.ts'
 import { assertProof } from './attestation-proof.ts'
 import { openChallenge } from './challenge.ts'
 import type { UsedChallenge } from './ports.ts'
@@ -27,18 +27,18 @@ export interface SignedRequest {
 export interface Requester {
   readonly tenant: Tenant
   readonly challenge: UsedChallenge
-  readonly recipient: { readonly key: CryptoKey; readonly jkt: string } | undefined
+  readonly recipient: Recipient | undefined
 }
 
-export async function authenticateRequest(
+export function authenticateRequest(
   verifier: Verifier,
   request: SignedRequest,
   { at }: Call,
-): Promise<Requester> {
+): Requester {
   const { claims, jwk, proof, bodySha256 } = request
   const tenant = tenantNamed(verifier, claims.tenant, 'runtimeClaims.tenant')
   const context = { purpose: 'attestation', tenant: tenant.name, at } as const
-  const challenge = openChallenge(verifier.challengeKeys, claims.nonce, context)
+  const challenge = openChallenge(verifier.challengeKeys.opening(), claims.nonce, context)
 
   assertThumbprint('sig_jkt', claims.sig_jkt, jwk)
   if (proof === undefined)
@@ -47,8 +47,8 @@ export async function authenticateRequest(
       'the Attestation-Proof header is missing: sign nonce, bodySha256 and htu with the key in "jwk"',
     )
   const htu = attestationUrl(verifier)
-  await assertProof(proof, { jwk, nonce: claims.nonce, bodySha256, htu })
-  return { tenant, challenge, recipient: await recipientOf(request) }
+  assertProof(proof, { jwk, nonce: claims.nonce, bodySha256, htu })
+  return { tenant, challenge, recipient: recipientOf(request) }
 }
 
 /** What a proof names as its `htu`: where the service says that it is, never what a Host header says. */
@@ -56,7 +56,7 @@ function attestationUrl({ publicUrl }: Verifier): string {
   return `${publicUrl}/v1/attestations`
 }
 
-async function recipientOf({ claims, encJwk }: SignedRequest): Promise<Requester['recipient']> {
+function recipientOf({ claims, encJwk }: SignedRequest): Recipient | undefined {
   if (claims.enc_jkt === '') {
     if (encJwk) throw new Problem('request-malformed', 'enc_jwk: runtimeClaims.enc_jkt is empty')
     return undefined
@@ -67,7 +67,7 @@ async function recipientOf({ claims, encJwk }: SignedRequest): Promise<Requester
       'enc_jwk is missing, and runtimeClaims.enc_jkt names one',
     )
   assertThumbprint('enc_jkt', claims.enc_jkt, encJwk)
-  return { key: await importPublicKey('enc_jwk', encJwk, 'ECDH-ES'), jkt: claims.enc_jkt }
+  return { key: importPublicKey('enc_jwk', encJwk), jkt: claims.enc_jkt }
 }
 
 function assertThumbprint(claim: 'sig_jkt' | 'enc_jkt', claimed: string, key: PublicKey): void {

@@ -34,19 +34,23 @@ export interface Missing {
   readonly problem: Problem
 }
 
-export type CollectEndorsements = (
-  evidence: Evidence,
-  tee: AnyTee,
-  /** What the caller brought along. Never instead of the vendor's own lists and collateral: it might be older, on purpose. */
-  brought?: EndorsementParts,
-) => Promise<Collected>
+export interface CollectEndorsements {
+  (
+    evidence: Evidence,
+    tee: AnyTee,
+    /** What the caller brought along. Never instead of the vendor's own lists and collateral: it might be older, on purpose. */
+    brought?: EndorsementParts,
+  ): Promise<Collected>
+  /** Of its source. Absent: no vendor is asked. */
+  readonly renewals?: (() => number) | undefined
+}
 
 /** Never rejects for what evidence holds or a vendor does. */
 export function endorsementCollector(source: EndorsementSource): CollectEndorsements {
   /** Hashing a TD's collateral takes 17 us (measured), which a warm appraisal would notice. */
   const joined = remembered<Endorsements>(1024)
 
-  return async (evidence, tee, brought = noParts) => {
+  const collect = async (evidence: Evidence, tee: AnyTee, brought = noParts) => {
     const needs = endorsementNeeds(evidence, tee, brought)
     const answers = await Promise.all(needs.map((subject) => ask(source, subject)))
     const held = answers.filter((answer) => 'held' in answer).map((answer) => answer.held)
@@ -56,6 +60,7 @@ export function endorsementCollector(source: EndorsementSource): CollectEndorsem
     // What a stranger brings is never kept: a thousand requests of half a megabyte would stay.
     return { endorsements: brought === noParts ? joined.get(key, join) : join(), missing }
   }
+  return Object.assign(collect, { renewals: source.renewals })
 }
 
 /** Nothing for evidence that does not decode. */

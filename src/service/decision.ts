@@ -4,13 +4,19 @@
  * evidence can be decided again.
  */
 import type { AnchorSet } from '../pki/anchor.ts'
+import { askedRules } from '../policy/asked-rules.ts'
 import { layersOf } from '../policy/layers.ts'
 import { type Match, matchRelease } from '../policy/match-release.ts'
 import type { Policy } from '../policy/policy.ts'
-import { releaseChecks } from '../policy/release-checks.ts'
+import { type ReleaseRequest, releaseChecks } from '../policy/release-checks.ts'
 import { revocationChecks } from '../policy/revocation-checks.ts'
 import type { RemoteInput, RemotePolicy, RuleInput } from '../policy/rules/rule.ts'
-import { type Authentication, authenticate, type Conditions } from '../rats/authentication.ts'
+import {
+  type Authentication,
+  authenticate,
+  authenticateAside,
+  type Conditions,
+} from '../rats/authentication.ts'
 import { bindingChecks } from '../rats/binding.ts'
 import { checklist, type Finding, judgeAll, reachNone, type Waivers } from '../rats/check.ts'
 import type { Evidence } from '../rats/evidence.ts'
@@ -24,6 +30,7 @@ import {
   type TrustVector,
   trustVector,
 } from '../rats/trust-vector.ts'
+import { subjectOf } from '../token/subject.ts'
 import { remoteFinding, ruleFindings } from './rule-findings.ts'
 import { ruleInput } from './rule-input.ts'
 import { type Issuers, issuerOf } from './verifier.ts'
@@ -46,7 +53,8 @@ export interface Matter {
   readonly claims: RuntimeClaims
   readonly policy: Policy
   readonly release: AgentRelease
-  readonly audience: string | undefined
+  /** None asks for the release's only one. All of them are granted, or none. */
+  readonly audiences: readonly string[]
   readonly conditions: Omit<Conditions, 'waivers'>
   /** Absent where the tenant has none, and where what is decided happened in the past. */
   readonly remote?: RemoteQuestion | undefined
@@ -64,8 +72,8 @@ export interface Decision {
   readonly trustVector: TrustVector
   readonly isAuthentic: boolean
   readonly match: Match
-  /** What the evidence's launch is known by; undefined where it is not authentic. */
-  readonly launch: string | undefined
+  /** By which names the evidence is known; undefined where it is not authentic. */
+  readonly identity: EvidenceIdentity | undefined
   /** Of what matched; empty where nothing did. */
   readonly layers: readonly Layer[]
   /** Present if and only if nothing failed. */
@@ -76,7 +84,11 @@ export interface Grant {
   readonly issuer: IssuerName
   readonly assurance: Assurance
   readonly referenceValue: ReferenceValue
-  readonly rule: ReleaseRule
+  readonly identity: EvidenceIdentity
+  /** `sub` of every token. */
+  readonly subject: string
+  /** One token each. */
+  readonly rules: readonly ReleaseRule[]
 }
 
 // Any: the evidence and endorsement types are this TEE's own, which defineTee keeps consistent.
@@ -90,20 +102,27 @@ export async function decide(
   matter: Matter,
   authentication: AnyAuthentication = authenticated(matter),
 ): Promise<Decision> {
-  const { tenant, tee, policy, release, audience } = matter
+  const { tenant, tee, policy, release, audiences } = matter
   const { authentic } = authentication
   const match = matchRelease(release, tee, authentication)
   const assurance = authentic?.assurance
   const issuer = assurance && issuerOf(tenant, assurance)
+  const subject =
+    assurance &&
+    issuer &&
+    subjectOf({ issuer: issuer.url, tenant: tenant.name, release, assurance })
 
   const findings = match.appraisal.findings.slice()
   const identity = authentic && tee.identify(authentic.evidence, authentic.endorsement)
-  judgeCore(matter, { authentic, identity, issuer, findings })
-  const rule = ruleFor(release, audience)
-  const input = authentic && inputOf(matter, { authentic, match, findings })
-  findings.push(...(await ruleFindings(policy.rules, input)))
+  const bearer = assurance && subject !== undefined ? { assurance, subject } : undefined
+  judgeCore(matter, { authentic, identity, issuer, bearer, findings })
+  const rules = askedRules(release, audiences)
+  const inputs = authentic && inputsOf(matter, { authentic, match, rules, findings })
+  findings.push(...(await ruleFindings(policy.rules, inputs)))
   if (matter.remote)
-    findings.push(await remoteFinding(matter.remote, questionOf(matter, { input, rule, findings })))
+    findings.push(
+      await remoteFinding(matter.remote, questionsOf(matter, { inputs, rules, findings })),
+    )
 
   const vector = trustVector({ findings, assurance })
   const { referenceValue, accepted } = match
@@ -113,11 +132,18 @@ export async function decide(
     trustVector: vector,
     isAuthentic: authentic !== undefined,
     match,
-    launch: identity?.launch,
+    identity,
     layers: accepted && referenceValue ? layersOf(release, referenceValue) : [],
     grant:
-      accepted && findings.every(letsPass) && assurance && issuer && referenceValue && rule
-        ? { issuer, assurance, referenceValue, rule }
+      accepted &&
+      findings.every(letsPass) &&
+      assurance &&
+      issuer &&
+      identity &&
+      subject !== undefined &&
+      referenceValue &&
+      rules
+        ? { issuer, assurance, referenceValue, identity, subject, rules }
         : undefined,
   }
 }
@@ -126,20 +152,32 @@ export function authenticated({ tee, evidence, conditions, release }: Matter): A
   return authenticate(tee, evidence, { ...conditions, waivers: release.waivers })
 }
 
+/** The same; others have their turn while a slow signature is verified. */
+export async function authenticatedAside({
+  tee,
+  evidence,
+  conditions,
+  release,
+}: Matter): Promise<AnyAuthentication> {
+  return await authenticateAside(tee, evidence, { ...conditions, waivers: release.waivers })
+}
+
 type Authentic = NonNullable<AnyAuthentication['authentic']>
 
 /** Binding, release and revocations: what no operator's rule can override. */
 function judgeCore(
-  { tee, claims, policy, release, audience, conditions }: Matter,
+  { tee, claims, policy, release, audiences, conditions }: Matter,
   {
     authentic,
     identity,
     issuer,
+    bearer,
     findings,
   }: {
     readonly authentic: Authentic | undefined
     readonly identity: EvidenceIdentity | undefined
     readonly issuer: IssuerName | undefined
+    readonly bearer: ReleaseRequest['bearer']
     readonly findings: Finding[]
   },
 ): void {
@@ -153,7 +191,7 @@ function judgeCore(
   else reachNone(checklist(bindingChecks), findings)
   judgeAll(
     checklist(releaseChecks),
-    { release, at: conditions.at, tee: tee.name, audience },
+    { release, at: conditions.at, tee: tee.name, audiences, bearer },
     noWaivers,
     findings,
   )
@@ -167,58 +205,67 @@ function judgeCore(
   else reachNone(checklist(revocationChecks), findings)
 }
 
-/** Undefined where nobody would look at it: writing out claims costs more than most checks. */
-function inputOf(
-  { tenant, tee, policy, release, audience, remote }: Matter,
+/**
+ * One for each audience that is asked for, and they differ in nothing else. Undefined where nobody would look at them:
+ * writing out claims costs more than most checks.
+ */
+function inputsOf(
+  { tenant, tee, policy, release, audiences, remote }: Matter,
   {
     authentic,
     match,
+    rules,
     findings,
   }: {
     readonly authentic: Authentic
     readonly match: Match
+    readonly rules: readonly ReleaseRule[] | undefined
     readonly findings: readonly Finding[]
   },
-): RuleInput | undefined {
+): readonly RuleInput[] | undefined {
   if (policy.rules.rules.length === 0 && !remote) return undefined
   const { assurance, evidence, endorsement } = authentic
-  return ruleInput({
+  const input = ruleInput({
     tee: tee.name,
     assurance,
     status: statusOf(trustVector({ findings, assurance })),
     release,
     referenceValue: match.referenceValue,
     tenant: tenant.name,
-    audience,
     claims: tee.claims(evidence, endorsement),
     claimSchema: tee.claimSchema,
   })
+  // A request that names none is judged by what it would get. Where it would get nothing, it is refused already.
+  const asked = rules?.map(({ audience }) => audience) ?? audiences
+  return (asked.length > 0 ? asked : ['']).map((audience) => ({
+    ...input,
+    request: { ...input.request, audience },
+  }))
 }
 
 /** Undefined where something was refused already: what is asked outside this house costs time, and could change nothing. */
-function questionOf(
+function questionsOf(
   { remote }: Matter,
   {
-    input,
-    rule,
+    inputs,
+    rules,
     findings,
   }: {
-    readonly input: RuleInput | undefined
-    readonly rule: ReleaseRule | undefined
+    readonly inputs: readonly RuleInput[] | undefined
+    readonly rules: readonly ReleaseRule[] | undefined
     readonly findings: readonly Finding[]
   },
-): RemoteInput | undefined {
-  if (!remote || !input || !rule || !findings.every(letsPass)) return undefined
-  const { audience, scopes } = rule
-  return { ...input, resource: { audience, scopes }, connection: remote.connection }
+): readonly RemoteInput[] | undefined {
+  if (!remote || !inputs || !rules || !findings.every(letsPass)) return undefined
+  const { connection } = remote
+  return inputs.map((input) => {
+    const { audience } = input.request
+    const scopes = rules.find((rule) => rule.audience === audience)?.scopes ?? []
+    return { ...input, resource: { audience, scopes }, connection }
+  })
 }
 
 /** Named one by one: an outcome that is new one day must not let anything pass. */
 function letsPass({ outcome }: Finding): boolean {
   return outcome === 'pass' || outcome === 'not-applicable' || outcome === 'waived'
-}
-
-function ruleFor({ rules }: AgentRelease, audience: string | undefined): ReleaseRule | undefined {
-  if (audience === undefined) return rules.length === 1 ? rules[0] : undefined
-  return rules.find((rule) => rule.audience === audience)
 }

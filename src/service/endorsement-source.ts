@@ -34,6 +34,8 @@ export interface HeldEndorsement {
 export interface EndorsementSource {
   /** What is held, or else fetched within the budget for callers nobody authenticated. Throws Problem('collateral-unavailable'). */
   readonly get: (subject: EndorsementSubject) => Promise<HeldEndorsement>
+  /** Rises whenever a document takes the place of another: whoever passed by the old one may not pass by the new one. */
+  readonly renewals: () => number
 }
 
 /** What an operator does with held endorsements: `vouchsafe collateral`. */

@@ -15,5 +15,9 @@ export function issueAttestationChallenge(
 ): IssuedChallenge {
   tenantNamed(verifier, tenant, 'tenant')
   const { challengeKeys, random } = verifier
-  return issueChallenge(challengeKeys[0], random.bytes(32), { purpose: 'attestation', tenant, at })
+  return issueChallenge(challengeKeys.issuing(at), random.bytes(32), {
+    purpose: 'attestation',
+    tenant,
+    at,
+  })
 }

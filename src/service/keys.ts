@@ -1,72 +1,74 @@
-/** The service's own keys: found in the store, or made there once. Replicas that start together end up with the same ones. */
-import { toHex } from '../bytes/encoding.ts'
-import { Problem } from '../problems.ts'
+/** The service's own keys: an issuer's for each form of token that it issues, and those of challenges. */
+import type { TokenForm } from '../rats/release.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
 import type { Issuer } from '../token/issuer.ts'
-import { generateTokenKey, importTokenKey } from '../token/token-key.ts'
+import { importTokenKey, type TokenKey } from '../token/token-key.ts'
 import type { ChallengeKey } from './challenge.ts'
-import type { Clock, KeyPurpose, Random, SealedKey, Store } from './ports.ts'
-import { openKey, sealKey } from './sealed-key.ts'
+import { type KeyRing, openKeyRing } from './key-ring.ts'
+import type { KeyRoom } from './key-room.ts'
 
-export interface KeyRoom {
-  readonly store: Store
-  readonly random: Random
-  readonly clock: Clock
-  /** 32 bytes. */
-  readonly keyEncryptionKey: Uint8Array
+/** Every ring of the service, whatever it holds: for what reads and rotates them. */
+export type AnyKeyRing = Pick<KeyRing<unknown>, 'purpose' | 'reload'>
+
+export interface OpenedIssuer {
+  readonly issuer: Issuer
+  readonly rings: readonly AnyKeyRing[]
+}
+
+/** Clouds look at the subject and at nothing that says how much it is worth: simulated evidence buys no bearer token. */
+const formsOf: Readonly<Record<Assurance, readonly TokenForm[]>> = {
+  hardware: ['possession', 'federation', 'workload'],
+  simulated: ['possession', 'workload'],
 }
 
 /** Throws Problem('configuration-invalid') when the key-encryption key does not open what is stored. */
-export async function issuerFor(
+export async function openIssuer(
   room: KeyRoom,
-  { url, assurance }: { readonly url: string; readonly assurance: Assurance },
-): Promise<Issuer> {
-  const purpose: KeyPurpose = `token:${url}`
-  const sealed = await findOrMake(room, purpose, async () => {
-    const { kid, pkcs8 } = await generateTokenKey()
-    return { kid, secret: new TextEncoder().encode(pkcs8) }
-  })
-  const [first, ...others] = await Promise.all(
-    sealed.map((key) => importTokenKey(new TextDecoder().decode(opened(key, room)))),
+  { url, assurance }: Pick<Issuer, 'url' | 'assurance'>,
+): Promise<OpenedIssuer> {
+  const forms = formsOf[assurance]
+  const opened = await Promise.all(
+    forms.map(
+      async (form) =>
+        [
+          form,
+          await openKeyRing<TokenKey>(room, `${form}:${url}`, (_, pkcs8) =>
+            importTokenKey(form, pkcs8),
+          ),
+        ] as const,
+    ),
   )
-  if (!first) throw new Error(`no key for ${purpose}`)
-  return { url, assurance, keys: [first, ...others] }
-}
-
-/** Newest first: the first issues, the others are still accepted. */
-export async function challengeKeys(
-  room: KeyRoom,
-): Promise<readonly [ChallengeKey, ...ChallengeKey[]]> {
-  const sealed = await findOrMake(room, 'challenge', async () => ({
-    kid: toHex(room.random.bytes(2)),
-    secret: room.random.bytes(32),
-  }))
-  const [first, ...others] = sealed.map((key) => ({
-    id: new Uint8Array(Buffer.from(key.kid, 'hex')),
-    secret: opened(key, room),
-  }))
-  if (!first) throw new Error('no challenge key')
-  return [first, ...others]
-}
-
-async function findOrMake(
-  { store, random, clock, keyEncryptionKey }: KeyRoom,
-  purpose: KeyPurpose,
-  make: () => Promise<{ readonly kid: string; readonly secret: Uint8Array }>,
-): Promise<readonly SealedKey[]> {
-  const known = await store.keysFor(purpose)
-  if (known.length > 0) return known
-  const { kid, secret } = await make()
-  const iv = random.bytes(12)
-  const sealed = sealKey({ kid, purpose }, secret, { kek: keyEncryptionKey, iv })
-  return [await store.keepFirstKey({ kid, purpose, createdAt: clock.now(), sealed })]
-}
-
-function opened(key: SealedKey, { keyEncryptionKey }: KeyRoom): Uint8Array {
-  try {
-    return openKey(key, keyEncryptionKey)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Problem('configuration-invalid', reason, { cause })
+  const rings = new Map<TokenForm, KeyRing<TokenKey>>(opened)
+  return {
+    rings: [...rings.values()],
+    issuer: {
+      url,
+      assurance,
+      forms,
+      signer(form, at) {
+        const ring = rings.get(form)
+        if (!ring) throw new Error(`${url} issues no tokens of the form ${form}`)
+        return ring.signer(at)
+      },
+      published: (at) => [...rings.values()].flatMap((ring) => ring.published(at)),
+      sequence: (at) => Math.max(...[...rings.values()].map((ring) => ring.sequence(at))),
+    },
   }
+}
+
+/** What issues challenges and what opens them. */
+export interface ChallengeKeys {
+  readonly issuing: (at: Date) => ChallengeKey
+  /** Older ones are still answered; whatever a revoked one issued is not. */
+  readonly opening: () => readonly ChallengeKey[]
+}
+
+export async function openChallengeKeys(
+  room: KeyRoom,
+): Promise<{ readonly keys: ChallengeKeys; readonly ring: AnyKeyRing }> {
+  const ring = await openKeyRing<ChallengeKey>(room, 'challenge', (kid, secret) => ({
+    id: new Uint8Array(Buffer.from(kid, 'hex')),
+    secret,
+  }))
+  return { ring, keys: { issuing: ring.signer, opening: ring.good } }
 }

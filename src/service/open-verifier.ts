@@ -6,9 +6,16 @@ import { tees } from '../tee/registry.ts'
 import { waivableIn } from './appraise-evidence.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { DriftWatch } from './drift-watch.ts'
-import { challengeKeys, issuerFor, type KeyRoom } from './keys.ts'
+import { eventFeed } from './event-feed.ts'
+import { keyChore, reloadOnEvents } from './key-chores.ts'
+import type { KeyRoom } from './key-room.ts'
+import { type OpenedIssuer, openChallengeKeys, openIssuer } from './keys.ts'
+import { liveWatch } from './live-watch.ts'
+import type { Witness } from './log-witnesses.ts'
+import { openLog } from './open-log.ts'
 import type { Journal, PolicySource } from './ports.ts'
 import { issuerUrls } from './publish-keys.ts'
+import { statusSlots } from './status-slots.ts'
 import type { Tenant, Verifier } from './verifier.ts'
 
 export interface VerifierParts extends KeyRoom {
@@ -21,6 +28,8 @@ export interface VerifierParts extends KeyRoom {
   readonly pause: () => Promise<void>
   /** Appraises stored evidence again after each acceptance; begun here. Absent: nobody does. */
   readonly drift?: DriftWatch
+  /** Of the transparency log; default: none. */
+  readonly witnesses?: readonly Witness[]
   readonly tenants: readonly TenantParts[]
 }
 
@@ -32,11 +41,21 @@ export interface TenantParts {
   readonly remotePolicy?: RemotePolicy
 }
 
+/** How long a replica takes, at most, to hear of what another did; the rest of the second is for its listeners. */
+const EVENTS_MS = 500
+
 /** Throws Problem('configuration-invalid') when a stored key does not open, and 'storage-unavailable'. */
 export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
   const { store, journal, random, clock, proofs, publicUrl, build, pause } = parts
-  const keys = await challengeKeys(parts)
+  // Before anything is read that events are about.
+  const events = await eventFeed(store, (cause) =>
+    journal.record({ event: 'request.failed', at: clock.now(), cause }),
+  )
+  const challenges = await openChallengeKeys(parts)
+  const { log, chores: logChores } = await openLog(parts)
   const tenants = await Promise.all(parts.tenants.map((tenant) => openTenant(parts, tenant)))
+  const keyRings = [challenges.ring, ...tenants.flatMap(({ rings }) => rings)]
+  reloadOnEvents(parts, { rings: keyRings, events })
   const verifier: Verifier = {
     store,
     journal,
@@ -46,25 +65,42 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
     publicUrl,
     build,
     pause,
-    challengeKeys: keys,
-    tenants: new Map(tenants.map((tenant) => [tenant.name, tenant])),
+    challengeKeys: challenges.keys,
+    keyRings,
+    keyEncryption: parts.keyEncryption,
+    keyRotationDays: parts.keyRotationDays,
+    events,
+    statusSlots: statusSlots(parts),
+    log,
+    chores: [
+      { name: 'events', everyMs: EVENTS_MS, run: events.poll },
+      keyChore(parts, keyRings),
+      ...logChores,
+      ...tenants.map(({ tenant }) => liveWatch({ ...parts, events }, tenant)),
+    ],
+    tenants: new Map(tenants.map(({ tenant }) => [tenant.name, tenant])),
   }
   parts.drift?.begin(verifier)
   return verifier
 }
 
 /** Whether a tenant takes simulated evidence is a property of its anchors and of nothing else. */
-async function openTenant(parts: VerifierParts, tenant: TenantParts): Promise<Tenant> {
+async function openTenant(
+  parts: VerifierParts,
+  tenant: TenantParts,
+): Promise<{ readonly tenant: Tenant; readonly rings: OpenedIssuer['rings'] }> {
   const urls = issuerUrls(parts.publicUrl, tenant.name)
   const isSimulated = tenant.anchors.anchors.some(({ assurance }) => assurance === 'simulated')
+  const [hardware, simulated] = await Promise.all([
+    openIssuer(parts, { url: urls.hardware, assurance: 'hardware' }),
+    isSimulated ? openIssuer(parts, { url: urls.simulated, assurance: 'simulated' }) : undefined,
+  ])
   return {
-    ...tenant,
-    remotePolicy: tenant.remotePolicy,
-    issuers: {
-      hardware: await issuerFor(parts, { url: urls.hardware, assurance: 'hardware' }),
-      simulated: isSimulated
-        ? await issuerFor(parts, { url: urls.simulated, assurance: 'simulated' })
-        : undefined,
+    rings: [...hardware.rings, ...(simulated?.rings ?? [])],
+    tenant: {
+      ...tenant,
+      remotePolicy: tenant.remotePolicy,
+      issuers: { hardware: hardware.issuer, simulated: simulated?.issuer },
     },
   }
 }

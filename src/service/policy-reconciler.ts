@@ -17,6 +17,7 @@ import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 import { Problem } from '../problems.ts'
 import type { Datum } from '../rats/check.ts'
 import type { ClaimSchema } from '../rats/tee.ts'
+import { policyLeaf } from './log-leaves.ts'
 import { policyClone } from './policy-clone.ts'
 import { conditionBoard } from './policy-conditions.ts'
 import { policyRefusals } from './policy-refusals.ts'
@@ -29,6 +30,7 @@ import type {
   PolicyMirror,
   PolicyRecord,
   PolicySource,
+  Random,
   Store,
 } from './ports.ts'
 
@@ -52,6 +54,7 @@ export interface ReconcilerRequest {
   readonly waivable: ReadonlySet<string>
   readonly claimSchemas: ReadonlyMap<string, ClaimSchema>
   readonly clock: Clock
+  readonly random: Random
   readonly journal: Journal
   readonly verifyOpenPgp?: VerifyOpenPgp
   /** Lets whatever waits go first, again and again while a large commit is read. */
@@ -220,7 +223,8 @@ export function policyReconciler(request: ReconcilerRequest): PolicySource {
   ): Promise<'settled' | 'again'> {
     const sequence = (before?.sequence ?? 0) + 1
     const record = { ...state, tenant, sequence, acceptedAt: clock.now() }
-    if ((await store.acceptPolicy(before?.commit, record)) === 'superseded') return 'again'
+    const leaf = policyLeaf(record, request.random)
+    if ((await store.acceptPolicy(before?.commit, record, leaf)) === 'superseded') return 'again'
     const from = inForce?.policy
     put({ policy, record }, { source: 'remote', judged: judgedText(judged) })
     board.judged({ name: 'Synced', commit: policy.commit, message })

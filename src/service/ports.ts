@@ -1,4 +1,5 @@
 /** What the use cases need from the world outside. Adapters fulfil it; tests use the memory store and fixed clocks. */
+
 import type { AcceptedState, PolicyHistory, Provenance } from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Datum, Outcome } from '../rats/check.ts'
@@ -7,6 +8,8 @@ import type { Evidence } from '../rats/evidence.ts'
 import type { Layer } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { Status, TrustVector } from '../rats/trust-vector.ts'
+import type { LogStore, PendingLeaf } from './log-ports.ts'
+import type { EventStore, KeyStore, TokenRecord, TokenStore } from './token-ports.ts'
 
 export interface Clock {
   readonly now: () => Date
@@ -136,8 +139,8 @@ export interface AppraisalRecord {
   readonly tenant: string
   readonly environment: string
   readonly agent: string
-  /** As the request named it; undefined where it asked for the release's only one. */
-  readonly audience: string | undefined
+  /** Of the rules that were asked for, the release's only one included; as the request named them where it asked for none that exists. */
+  readonly audiences: readonly string[]
   readonly tee: string
   readonly verdict: Verdict
   readonly status: Status
@@ -154,9 +157,14 @@ export interface AppraisalRecord {
   /** Of what was matched: none where nothing was. */
   readonly layers: readonly Layer[]
   readonly runtimeClaims: RuntimeClaims
-  readonly evidence: Evidence
+  /**
+   * Undefined where it proved nothing about its sender (proven.ts): anybody may send half a megabyte of noise. Its digests are
+   * in the private record of the leaf.
+   */
+  readonly evidence: Evidence | undefined
   readonly endorsementsDigest: string
-  readonly token: { readonly jti: string; readonly expiresAt: Date } | undefined
+  /** 64 hex digits: the leaf of the transparency log that answers for this decision. */
+  readonly leafHash: string
 }
 
 export interface RecordedReference {
@@ -193,28 +201,26 @@ export interface UsedChallenge {
   readonly expiresAt: Date
 }
 
-/** A private key or secret, encrypted under the key-encryption key. */
-export interface SealedKey {
-  readonly kid: string
-  readonly purpose: KeyPurpose
-  readonly createdAt: Date
-  readonly sealed: Uint8Array
+/** One attestation with everything that must be kept together, or not at all. */
+export interface RecordedAttestation {
+  readonly challenge: UsedChallenge
+  readonly appraisal: AppraisalRecord
+  /** Kept once per digest: with them the evidence can be appraised again. Undefined where they are too many to keep, or without evidence. */
+  readonly endorsements: KeptEndorsements | undefined
+  /** None where it was refused. */
+  readonly tokens: readonly TokenRecord[]
+  readonly leaf: PendingLeaf
 }
 
-/** `token:<issuer URL>` or `challenge`. */
-export type KeyPurpose = `token:${string}` | 'challenge'
-
-export interface Store {
+export interface Store extends KeyStore, TokenStore, EventStore, LogStore {
   /**
-   * Marks the challenge as used and keeps the appraisal, both or neither. `challenge-used` means that another request, on
-   * this replica or another, was first; then nothing was written. Durable when it resolves.
+   * Marks the challenge as used and keeps the rest, all or nothing. `challenge-used` means that another request, on this
+   * replica or another, was first; then nothing was written. Durable when it resolves.
    */
   readonly recordAttestation: (
-    challenge: UsedChallenge,
-    appraisal: AppraisalRecord,
-    /** Kept once per digest: with them the evidence can be appraised again. Undefined where they are too many to keep. */
-    endorsements: KeptEndorsements | undefined,
+    attestation: RecordedAttestation,
   ) => Promise<'recorded' | 'challenge-used'>
+  /** Ids are UUIDs in lower case; whatever else is asked for, by any function here, is not there. */
   readonly findAppraisal: (id: string) => Promise<AppraisalRecord | undefined>
   readonly findEndorsements: (digest: string) => Promise<EndorsementParts | undefined>
   /** The newest first, at most `limit`, none older than `since`; `before` is the last of the page before. */
@@ -226,12 +232,14 @@ export interface Store {
   /** Which one it is, without the paths of the whole repository: what is asked at every look. */
   readonly policyHeadOf: (tenant: string) => Promise<PolicyHead | undefined>
   /**
-   * Makes `next` the tenant's policy if `previous` (a commit; undefined: none) still is, and adds it to the history of
-   * acceptances, both or neither. `superseded` means that another replica was first.
+   * Makes `next` the tenant's policy if `previous` (a commit; undefined: none) still is, adds it to the history of
+   * acceptances, queues `leaf` and publishes the event `policy.accepted`, all or nothing. `superseded` means that another
+   * replica was first.
    */
   readonly acceptPolicy: (
     previous: string | undefined,
     next: PolicyRecord,
+    leaf: PendingLeaf,
   ) => Promise<'accepted' | 'superseded'>
   /** Every acceptance of this tenant, the oldest first, as it is stored: whoever reads it checks the chain. */
   readonly acceptancesOf: (tenant: string) => Promise<readonly AcceptanceLink[]>
@@ -256,9 +264,6 @@ export interface Store {
   ) => Promise<number>
   /** Forgets challenges that expired before `before`; resolves to how many. */
   readonly pruneChallenges: (before: Date) => Promise<number>
-  /** Keeps `key` unless its purpose has one already, and resolves to the one that is kept. */
-  readonly keepFirstKey: (key: SealedKey) => Promise<SealedKey>
-  readonly keysFor: (purpose: KeyPurpose) => Promise<readonly SealedKey[]>
   /** Rejects when the database does not answer. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
@@ -274,6 +279,12 @@ export interface JournalEntry {
     | 'policy.accepted'
     | 'policy.condition'
     | 'policy.drift'
+    | 'tokens.revoked'
+    | 'keys.rotated'
+    | 'keys.revoked'
+    | 'log.stopped'
+    | 'log.resumed'
+    | 'log.witnesses'
     | 'service.started'
     | 'service.stopped'
   readonly at: Date

@@ -1,21 +1,33 @@
 /** What relying parties find: for each issuer its keys and its discovery document, by path below the public address. */
-import { discoveryDocument, type Issuer, publishedKeys } from '../token/issuer.ts'
-import type { Verifier } from './verifier.ts'
+import { discoveryDocument } from '../token/discovery.ts'
+import type { Issuer } from '../token/issuer.ts'
+import { jwkSet, spiffeBundle } from '../token/jwk-set.ts'
+import { issuersOf, type Verifier } from './verifier.ts'
+
+/** JSON text. Asked anew for every answer: keys come and go while the service runs. */
+export type Publication = (at: Date) => string
 
 /** Paths begin with a slash; every tenant's issuers, hardware and simulated. */
-export function publications({ tenants, publicUrl }: Verifier): ReadonlyMap<string, unknown> {
-  const issuers = [...tenants.values()].flatMap(({ issuers: { hardware, simulated } }): Issuer[] =>
-    simulated ? [hardware, simulated] : [hardware],
-  )
+export function publications(
+  verifier: Pick<Verifier, 'tenants' | 'publicUrl'>,
+): ReadonlyMap<string, Publication> {
   return new Map(
-    issuers.flatMap((issuer) => {
-      const below = issuer.url.slice(publicUrl.length)
+    issuersOf(verifier).flatMap((issuer): [string, Publication][] => {
+      const below = `${issuer.url.slice(verifier.publicUrl.length)}/.well-known`
+      const discovery = JSON.stringify(discoveryDocument(issuer))
       return [
-        [`${below}/.well-known/jwks.json`, publishedKeys(issuer)],
-        [`${below}/.well-known/openid-configuration`, discoveryDocument(issuer)],
-      ] as const
+        [`${below}/jwks.json`, (at) => jwksText(issuer, at)],
+        [`${below}/openid-configuration`, () => discovery],
+        // Where an https_web bundle endpoint is, is the operator's choice (SPIFFE Federation section 5.2.1.1).
+        [`${below}/spiffe-bundle`, (at) => JSON.stringify(spiffeBundle(issuer, at))],
+      ]
     }),
   )
+}
+
+/** Exactly what `jwks.json` answers, for whoever vouches for it. */
+export function jwksText(issuer: Issuer, at: Date): string {
+  return JSON.stringify(jwkSet(issuer, at))
 }
 
 /** The tenant named `default` is at the public address itself, so that a service with one tenant needs no path. */

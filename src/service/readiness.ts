@@ -29,24 +29,41 @@ interface ReadinessCheck {
 /** True when the fixture passes and the same with one bit changed is refused. */
 export type SelfTest = () => boolean
 
-/** Asked by anybody, so looked at once a second at most. */
-export function readinessOf(verifier: Verifier, selfTest: SelfTest): () => Promise<Readiness> {
+/** Asked by anybody, so looked at once a second at most; `isEnding` is told at once. */
+export function readinessOf(
+  verifier: Verifier,
+  selfTest: SelfTest,
+  isEnding: () => boolean = () => false,
+): () => Promise<Readiness> {
   let last: { readonly at: number; readonly readiness: Promise<Readiness> } | undefined
-  return () => {
+  return async () => {
+    if (isEnding()) return ending
     const at = verifier.clock.now().getTime()
     if (!last || Math.abs(at - last.at) >= 1000)
       last = { at, readiness: readiness(verifier, selfTest) }
-    return last.readiness
+    return await last.readiness
   }
+}
+
+const ending: Readiness = {
+  ready: false,
+  checks: [{ name: 'process', ok: false, detail: 'is ending: ask another replica' }],
 }
 
 async function readiness(verifier: Verifier, selfTest: SelfTest): Promise<Readiness> {
   const checks = [
     await storageCheck(verifier),
     ...[...verifier.tenants.values()].map((tenant) => policyCheck(tenant, verifier.clock.now())),
+    logCheck(verifier),
     appraisalCheck(selfTest),
   ]
   return { ready: checks.every(({ ok }) => ok), checks }
+}
+
+/** Nothing is issued without a leaf, and a leaf that nobody numbers answers for nothing. The reason stands in the log of the service. */
+function logCheck({ log }: Pick<Verifier, 'log'>): ReadinessCheck {
+  const ok = log.fault() === undefined
+  return { name: 'log', ok, detail: ok ? 'signs' : 'refuses to sign what the database holds' }
 }
 
 /** `vector` is evidence that passes; its certificates are decoded here, once. */

@@ -16,6 +16,7 @@ import {
 } from './decision.ts'
 import { rulesAndRevocationsAgree, sameRelease } from './policy-comparison.ts'
 import type { AppraisalRecord, DriftEntry, DriftReport, Store, Verdict } from './ports.ts'
+import { isForged } from './proven.ts'
 import type { Verifier } from './verifier.ts'
 
 export interface Reappraisal {
@@ -29,7 +30,7 @@ export interface Reappraisal {
   readonly since: Date
   /** Now, for the report. */
   readonly at: Date
-  /** The newest so many; default all. */
+  /** The newest so many that a policy has a say in; default all. */
   readonly most?: number
   readonly progress?: (examined: number) => void
   /** Ends it early: it then rejects with the signal's reason. */
@@ -43,6 +44,8 @@ const ROWS_PER_PAGE = 32
 /** A piece of evidence takes about a millisecond: requests that came in meanwhile go first after so many. */
 const ROWS_PER_TURN = 8
 const MOST_ENTRIES = 1000
+/** Forgeries cost their sender little, and must neither crowd out what counts nor be read through for ever. */
+const MOST_FORGED_PER_ROW = 16
 
 /** Throws Problem('storage-unavailable'). */
 export async function reappraise(request: Reappraisal): Promise<DriftReport> {
@@ -51,14 +54,19 @@ export async function reappraise(request: Reappraisal): Promise<DriftReport> {
   const held = endorsementShelf(verifier.store)
   const areAlike = comparing(from, to)
   const entries: DriftEntry[] = []
-  let [examined, unexaminable, changed] = [0, 0, 0]
+  let [examined, unexaminable, changed, forged] = [0, 0, 0, 0]
   let last: AppraisalRecord | undefined
-  while (examined + unexaminable < most) {
+  while (examined + unexaminable < most && forged < most * MOST_FORGED_PER_ROW) {
     const limit = Math.min(ROWS_PER_PAGE, most - examined - unexaminable)
     const page = await verifier.store.appraisalsOf(tenant.name, { since, limit, before: last })
     for (const [place, record] of page.entries()) {
       if (place % ROWS_PER_TURN === 0) await verifier.pause()
       signal?.throwIfAborted()
+      // Anybody may send such evidence, and of each a record is kept.
+      if (!record.evidence || isForged(record)) {
+        forged++
+        continue
+      }
       const outcome = areAlike(record) ? 'same' : await compare(record, { request, held })
       if (outcome === 'unexaminable') unexaminable++
       else examined++
@@ -113,20 +121,27 @@ async function compare(
   }
 }
 
-/** Undefined where the evidence cannot be decided again: its endorsements are gone, or its TEE is known no more. */
+/** Undefined where it cannot be decided again: evidence or endorsements are not kept, or the TEE is known no more. */
 async function mattersOf(
-  { tee: name, endorsementsDigest, evidence, runtimeClaims: claims, audience, at }: AppraisalRecord,
+  {
+    tee: name,
+    endorsementsDigest,
+    evidence,
+    runtimeClaims: claims,
+    audiences,
+    at,
+  }: AppraisalRecord,
   { request, held }: { readonly request: Reappraisal; readonly held: EndorsementShelf },
 ): Promise<((policy: Policy) => Matter | undefined) | undefined> {
   const tee = teeByName(name)
   const kept = await held(endorsementsDigest)
-  if (!tee || !kept) return undefined
+  if (!tee || !kept || !evidence) return undefined
   const { tenant, verifier } = request
   const { anchors } = tenant
   const conditions = { at, anchors, endorsements: kept, proofs: verifier.proofs }
   return (policy) => {
     const release = policy.releaseOf(claims.environment, claims.agent)
-    return release && { tenant, tee, evidence, claims, policy, release, audience, conditions }
+    return release && { tenant, tee, evidence, claims, policy, release, audiences, conditions }
   }
 }
 

@@ -13,7 +13,7 @@ export interface Refusal {
   readonly explanation: Explanation
 }
 
-type Stage =
+export type Stage =
   | 'structure'
   | 'authentication'
   | 'appraisal'
@@ -124,11 +124,11 @@ const MOST_NAMES = 5
 /** The agent may be approved, and only its name or environment be wrong. */
 function launchedAs(
   { tee, policy, release: asked }: Matter,
-  { launch, match }: Decision,
+  { identity, match }: Decision,
 ): readonly LaunchedAs[] {
-  if (launch === undefined || match.accepted) return []
+  if (!identity || match.accepted) return []
   return policy
-    .launching(tee.name, launch)
+    .launching(tee.name, identity.launch)
     .filter(({ release }) => release !== asked)
     .slice(0, MOST_NAMES)
     .map(({ release: { environment, agent, manifest }, referenceValue }) => ({
@@ -140,7 +140,7 @@ function launchedAs(
     }))
 }
 
-const adviceAt: Readonly<Record<Stage, string>> = {
+export const adviceAt: Readonly<Record<Stage, string>> = {
   structure: 'Send the evidence raw and whole, as the hardware wrote it.',
   authentication:
     'Send the certificates, revocation lists and collateral of this very machine, and check the clocks; what is forged or revoked stays refused.',
@@ -157,7 +157,7 @@ const adviceAt: Readonly<Record<Stage, string>> = {
   'remote-policy': 'Ask whoever runs the policy engine beside this service for its decision log.',
 }
 
-function stageOf(id: string, tee: Matter['tee']): Stage {
+export function stageOf(id: string, tee: Matter['tee']): Stage {
   const has = (checks: readonly { readonly id: string }[]) => checks.some((each) => each.id === id)
   if (has(tee.structure)) return 'structure'
   if (has(tee.authenticate)) return 'authentication'

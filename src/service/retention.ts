@@ -1,8 +1,9 @@
 /** What is kept for how long? Everything that grows with use is forgotten by age, a little at a time. */
+import { denialsTime } from './log-leaves.ts'
 import type { Store } from './ports.ts'
 
 export interface RetentionTerms {
-  /** Appraisals with their evidence, endorsements that none of the rest needs, and drift reports. */
+  /** Appraisals with their evidence, endorsements that none of the rest needs, drift reports, and what is private of denials. */
   readonly evidenceMs: number
 }
 
@@ -18,6 +19,10 @@ const CHALLENGE_GRACE = HOUR
  * no longer vouches for it.
  */
 const SIGHTINGS = 30 * DAY
+/** Whoever follows events and comes back later than this has missed only what is about tokens that have expired since. */
+const EVENTS = DAY
+/** Expired ones, and proof ids that nobody would take any more. What was issued stays in the log. */
+const TOKENS = DAY
 /** A replica that was stopped is no news; a gateway or sensor that fell silent is, for a week. */
 const REPLICAS = HOUR
 const OTHERS = 7 * DAY
@@ -33,5 +38,22 @@ export async function forgetOld(
   await store.pruneSightings(before(SIGHTINGS))
   await store.pruneEnforcementPoints(before(REPLICAS), ['verifier'])
   await store.pruneEnforcementPoints(before(OTHERS), ['sensor', 'sandbox', 'gateway'])
+  await store.pruneEvents(before(EVENTS))
+  await store.pruneTokens(before(TOKENS))
   await store.pruneEvidence(before(evidenceMs))
+  await forgetDenials(store, before(evidenceMs + DENIALS_OUTLIVE))
+}
+
+/** Two days, since evidence of one day goes together: a record that is kept finds its place in the log. */
+const DENIALS_OUTLIVE = 2 * DAY
+const BATCHES_AT_ONCE = 256
+
+/** Anybody may be denied, as often as he likes. Their roots stay in the log, and who kept a proof can show it. */
+async function forgetDenials(store: Store, before: Date): Promise<void> {
+  for (;;) {
+    const oldest = await store.oldestDenials(BATCHES_AT_ONCE)
+    const old = oldest.filter(({ entry }) => (denialsTime(entry) ?? before) < before)
+    for (const { index } of old) await store.forgetDenials(index)
+    if (old.length < BATCHES_AT_ONCE) return
+  }
 }

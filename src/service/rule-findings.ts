@@ -9,15 +9,52 @@ import type {
 } from '../policy/rules/rule.ts'
 import type { Datum, Finding } from '../rats/check.ts'
 
-/** `input` undefined: the evidence is not authentic, and nobody asks a rule about what anyone may have written. */
+/**
+ * One input for each audience; of what a rule says about them, the gravest counts. `inputs` undefined: the evidence is not
+ * authentic, and nobody asks a rule about what anyone may have written.
+ */
 export async function ruleFindings(
   prepared: PreparedRules,
-  input: RuleInput | undefined,
+  inputs: readonly RuleInput[] | undefined,
 ): Promise<readonly Finding[]> {
   const { rules } = prepared
-  if (!input) return rules.map((rule) => ({ ...named(rule), outcome: 'not-reached' }))
-  const answers = prepared.remembered(input) ?? (await prepared.ask(input))
-  return rules.map((rule, place) => findingOf(rule, answers[place], input))
+  if (!inputs) return rules.map((rule) => ({ ...named(rule), outcome: 'not-reached' }))
+  const all = await Promise.all(
+    inputs.map(async (input) => {
+      const answers = prepared.remembered(input) ?? (await prepared.ask(input))
+      return rules.map((rule, place) => findingOf(rule, answers[place], input))
+    }),
+  )
+  const [only] = all
+  if (only && all.length === 1) return only
+  return rules.map(
+    (rule, place) =>
+      gravest(
+        all.flatMap((findings) => findings[place] ?? []),
+        inputs.map(({ request }) => request.audience),
+      ) ?? { ...named(rule), outcome: 'not-reached' },
+  )
+}
+
+const fromGravest: readonly Finding['outcome'][] = [
+  'fail',
+  'not-reached',
+  'waived',
+  'not-applicable',
+  'pass',
+]
+
+/** Says for which audience, where the answers differ by it. Undefined for no finding at all. */
+function gravest(findings: readonly Finding[], audiences: readonly string[]): Finding | undefined {
+  for (const outcome of fromGravest) {
+    const place = findings.findIndex((finding) => finding.outcome === outcome)
+    const finding = findings[place]
+    if (!finding) continue
+    return findings.every((other) => other.outcome === outcome)
+      ? finding
+      : { ...finding, detail: `for ${audiences[place]}: ${finding.detail ?? outcome}` }
+  }
+  return undefined
 }
 
 function findingOf(rule: Rule, answer: RuleAnswer | undefined, input: RuleInput): Finding {
@@ -78,13 +115,19 @@ const remote = {
   informs: 'configuration',
 } as const
 
-/** `question` undefined: something was refused before, and nobody is asked. */
+/** One question for each audience. `questions` undefined: something was refused before, and nobody is asked. */
 export async function remoteFinding(
   { policy }: { readonly policy: RemotePolicy },
-  question: RemoteInput | undefined,
+  questions: readonly RemoteInput[] | undefined,
 ): Promise<Finding> {
-  if (!question) return { ...remote, outcome: 'not-reached' }
-  const answer = await policy.ask(question)
+  const findings = await Promise.all(
+    (questions ?? []).map(async (question) => remoteAnswer(await policy.ask(question))),
+  )
+  const audiences = (questions ?? []).map(({ resource }) => resource.audience)
+  return gravest(findings, audiences) ?? { ...remote, outcome: 'not-reached' }
+}
+
+function remoteAnswer(answer: RuleAnswer): Finding {
   const expected = true
   if ('fault' in answer) {
     const detail = `the remote policy could not be asked, which is a denial: ${answer.fault}`

@@ -13,13 +13,13 @@ export interface RuleSubject {
   /** Matched, or the nearest; undefined where the release has none for this TEE. */
   readonly referenceValue: ReferenceValue | undefined
   readonly tenant: string
-  readonly audience: string | undefined
   readonly claims: Claims
   readonly claimSchema: ClaimSchema
 }
 
+/** The same whatever audience is asked for; decision.ts puts that in. */
 export function ruleInput(subject: RuleSubject): RuleInput {
-  const { tee, assurance, status, tenant, audience, referenceValue } = subject
+  const { tee, assurance, status, tenant, referenceValue } = subject
   const { environment, agent, version, generation } = subject.release
   return {
     tee,
@@ -32,7 +32,7 @@ export function ruleInput(subject: RuleSubject): RuleInput {
       generation,
       referenceValue: referenceValue?.id ?? '',
     },
-    request: { tenant, audience: audience ?? '' },
+    request: { tenant, audience: '' },
     evidence: visible(subject.claims, subject.claimSchema),
   }
 }

@@ -5,9 +5,13 @@ import { Problem } from '../problems.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
 import type { Issuer } from '../token/issuer.ts'
-import type { ChallengeKey } from './challenge.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
+import type { EventFeed } from './event-feed.ts'
+import type { KeyEncryptions } from './key-encryption.ts'
+import type { AnyKeyRing, ChallengeKeys } from './keys.ts'
+import type { ServiceLog } from './open-log.ts'
 import type { Clock, Journal, PolicySource, Random, Store } from './ports.ts'
+import type { StatusSlots } from './status-slots.ts'
 
 export interface Verifier {
   readonly tenants: ReadonlyMap<string, Tenant>
@@ -15,8 +19,12 @@ export interface Verifier {
   readonly publicUrl: string
   /** Name and version of this program, for `ear_verifier_id`. */
   readonly build: string
-  /** Newest first. */
-  readonly challengeKeys: readonly [ChallengeKey, ...ChallengeKey[]]
+  readonly challengeKeys: ChallengeKeys
+  /** Every ring that the above and the tenants' issuers read from. */
+  readonly keyRings: readonly AnyKeyRing[]
+  readonly keyEncryption: KeyEncryptions
+  /** Undefined: as long as this version holds for right. */
+  readonly keyRotationDays: number | undefined
   readonly proofs: ProofCache
   readonly store: Store
   readonly journal: Journal
@@ -24,6 +32,19 @@ export interface Verifier {
   readonly clock: Clock
   /** Lets whatever waits go first; long work awaits it again and again. */
   readonly pause: () => Promise<void>
+  /** What this replica hears of from all of them. */
+  readonly events: EventFeed
+  readonly statusSlots: StatusSlots
+  readonly log: ServiceLog
+  /** What is done again and again while the service runs; whoever runs the service sees to it. */
+  readonly chores: readonly Chore[]
+}
+
+/** Never runs twice at once. Rejects when it fails; it is tried again all the same. */
+export interface Chore {
+  readonly name: string
+  readonly everyMs: number
+  readonly run: () => Promise<void>
 }
 
 export interface Tenant {
@@ -74,6 +95,13 @@ export function issuerOf<I>(
     case 'simulated':
       return issuers.simulated
   }
+}
+
+/** Of every tenant: those of hardware and those of simulated evidence. */
+export function issuersOf({ tenants }: Pick<Verifier, 'tenants'>): readonly Issuer[] {
+  return [...tenants.values()].flatMap(({ issuers: { hardware, simulated } }) =>
+    simulated ? [hardware, simulated] : [hardware],
+  )
 }
 
 /** RFC 9562 section 5.4, version 4, from the service's own source of chance. */

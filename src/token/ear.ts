@@ -1,100 +1,109 @@
 /**
- * Which claims does a token make? One attestation result in EAR shape (draft-ietf-rats-ear-03, names of 2026), possession-bound:
- * `cnf.jkt` names the key with which the agent proves each use (RFC 9449), so a stolen token is worth nothing without it.
+ * What does an attestation result say in EAR's words? Names of 2026 (draft-ietf-rats-ear, profile #03: underscores, a list of
+ * policy ids, an overall status), or on request those that Veraison's library and Trustee read.
  */
-import type { AgentRelease, Layer, ReferenceValue } from '../rats/release.ts'
-import type { RuntimeClaims } from '../rats/runtime-claims.ts'
-import type { Assurance, Status, TrustVector } from '../rats/trust-vector.ts'
+import type { Layer } from '../rats/release.ts'
+import { type Status, statusOf, type TrustVector, worseOf } from '../rats/trust-vector.ts'
 
-export interface EarSubject {
-  /** Issuer URL. */
-  readonly issuer: string
-  readonly at: Date
-  readonly jti: string
-  readonly audience: string
-  readonly ttlSeconds: number
-  readonly build: string
-  readonly tenant: string
-  /** The release that matched: the subject comes from here, never from what the agent said. */
-  readonly release: AgentRelease
-  readonly referenceValue: ReferenceValue
-  /** How far the hardware's word reaches (policy/layers.ts): no part of the agent is named without that. */
+export type EarNames = '2026' | 'legacy'
+
+export interface EarResult {
+  readonly status: Status
+  readonly trustVector: TrustVector
+  /** Issuer URL, and name and version of this program. */
+  readonly verifier: { readonly developer: string; readonly build: string }
+  readonly policyId: string
+  /** Of the policy's manifests, the one that let the agent pass. */
+  readonly manifest: string
+  /** The challenge, which the hardware vouches for through its report data. */
+  readonly challenge: string
+  /** What a relying party wanted to see again; undefined where the request brought nothing. */
+  readonly relyingPartyNonce: string | undefined
   readonly layers: readonly Layer[]
-  readonly policy: { readonly commit: string; readonly digest: string }
-  readonly claims: RuntimeClaims
-  readonly result: {
-    readonly status: Status
-    readonly trustVector: TrustVector
-    readonly assurance: Assurance
+}
+
+/** `submods.cpu0` is what the hardware was judged by, `submods.agent0` what runs in it and how far the hardware vouches for that. */
+export function earClaims(result: EarResult, names: EarNames): Readonly<Record<string, unknown>> {
+  const { status, trustVector, verifier, policyId, relyingPartyNonce } = result
+  const agentVector = agentClaimsOf(trustVector)
+  const submods = {
+    cpu0: {
+      ...appraisal(names, { status, trustVector, policyId }),
+      eat_nonce: result.challenge,
+    },
+    agent0: {
+      ...appraisal(names, {
+        // What runs on a machine is never better than the machine.
+        status: worseOf(statusOf(agentVector), status),
+        trustVector: agentVector,
+        policyId: `${policyId}#${result.manifest}`,
+      }),
+      ...layerClaims(result.layers),
+    },
   }
-}
-
-/** No policy may lengthen a token beyond this. */
-const LONGEST_TTL_SECONDS = 300
-
-const PROFILE = 'tag:ietf.org,2026:rats/ear#03'
-
-export type EarClaims = Readonly<Record<string, unknown>> & {
-  readonly exp: number
-  readonly sub: string
-}
-
-export function earClaims(subject: EarSubject): EarClaims {
-  const { issuer, release, referenceValue, layers, policy, claims, result } = subject
-  const sub = subjectOf(subject)
-  const iat = Math.floor(subject.at.getTime() / 1000)
   return {
-    iss: issuer,
-    sub,
-    aud: subject.audience,
-    // RFC 9068 section 2.2 demands it of an access token: here the agent is its own client.
-    client_id: sub,
-    iat,
-    exp: iat + Math.min(subject.ttlSeconds, LONGEST_TTL_SECONDS),
-    jti: subject.jti,
-    cnf: { jkt: claims.sig_jkt },
-    ...(claims.enc_jkt !== '' && { enc_jkt: claims.enc_jkt }),
-    tenant: subject.tenant,
-    eat_profile: PROFILE,
-    ear_verifier_id: { developer: issuer, build: subject.build },
-    ear_status: result.status,
-    submods: {
-      cpu: {
-        ear_status: result.status,
-        ear_trustworthiness_vector: result.trustVector,
-        ear_appraisal_policy_ids: [`${issuer}/policies/${subject.tenant}@${policy.digest}`],
-        eat_nonce: claims.nonce,
-      },
-    },
-    att_tee: referenceValue.tee,
-    att_assurance: result.assurance,
-    att_release: {
-      environment: release.environment,
-      agent: release.agent,
-      version: release.version,
-      generation: release.generation,
-      manifest: release.manifest.file,
-      manifest_digest: `sha256:${release.manifest.sha256}`,
-      reference_value: referenceValue.id,
-      /** Of the manifest: with the commit below, the place that let this agent pass. */
-      reference_value_line: referenceValue.line,
-    },
-    att_layers: layers.map(layerClaim),
-    att_policy: { commit: policy.commit, digest: policy.digest },
+    eat_profile: PROFILES[names],
+    ...(relyingPartyNonce !== undefined && { eat_nonce: relyingPartyNonce }),
+    ...(names === 'legacy'
+      ? { 'ear.verifier-id': verifier }
+      : { ear_verifier_id: verifier, ear_status: status }),
+    submods,
   }
 }
 
-/** `through` is null for what nobody but the agent says. */
-function layerClaim({ subject, digest, bound, through }: Layer) {
-  return { subject, digest, bound, through: through ?? null }
+const PROFILES: Readonly<Record<EarNames, string>> = {
+  '2026': 'tag:ietf.org,2026:rats/ear#03',
+  legacy: 'tag:github.com,2023:veraison/ear',
 }
 
-/**
- * A SPIFFE ID. Simulated evidence gets a name that is none, so that no cloud's subject mapping can take it for one: clouds
- * look at `sub` and ignore the trust claims.
- */
-function subjectOf({ issuer, tenant, release, result }: EarSubject): string {
-  const { hostname } = new URL(issuer)
-  const id = `spiffe://${hostname}/t/${tenant}/env/${release.environment}/agent/${release.agent}`
-  return result.assurance === 'simulated' ? `simulated:${id}` : id
+interface SubmoduleResult {
+  readonly status: Status
+  readonly trustVector: TrustVector
+  readonly policyId: string
+}
+
+function appraisal(names: EarNames, { status, trustVector, policyId }: SubmoduleResult) {
+  switch (names) {
+    case '2026':
+      return {
+        ear_status: status,
+        ear_trustworthiness_vector: trustVector,
+        ear_appraisal_policy_ids: [policyId],
+      }
+    case 'legacy':
+      return {
+        'ear.status': status,
+        'ear.trustworthiness-vector': trustVector,
+        'ear.appraisal-policy-id': policyId,
+      }
+  }
+}
+
+/** The claims of AR4SI that speak about software; all others are about the machine. */
+function agentClaimsOf(vector: TrustVector): TrustVector {
+  const { executables, 'file-system': fileSystem, 'sourced-data': sourcedData } = vector
+  return {
+    ...(executables !== undefined && { executables }),
+    ...(fileSystem !== undefined && { 'file-system': fileSystem }),
+    ...(sourcedData !== undefined && { 'sourced-data': sourcedData }),
+  }
+}
+
+/** A manifest may name 256 artifacts, and a token travels in headers. The manifest's digest in the token answers for the rest. */
+const MOST_LAYERS = 8
+
+/** What the hardware vouches for comes first; `through` is null for what nobody but the agent says. */
+function layerClaims(layers: readonly Layer[]) {
+  const ordered = [
+    ...layers.filter(({ bound }) => bound === 'hardware'),
+    ...layers.filter(({ bound }) => bound !== 'hardware'),
+  ]
+  const told = ordered.slice(0, MOST_LAYERS).map(({ subject, digest, bound, through }) => ({
+    subject,
+    digest,
+    bound,
+    through: through ?? null,
+  }))
+  const untold = layers.length - told.length
+  return { att_layers: told, ...(untold > 0 && { att_layers_untold: untold }) }
 }

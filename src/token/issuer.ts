@@ -1,64 +1,54 @@
 /** Who signs tokens: one issuer URL, its keys, and the act of issuing. Simulated evidence has an issuer of its own. */
-import { CompactEncrypt, type CryptoKey, SignJWT } from 'jose'
+import { toBase64Url } from '../bytes/encoding.ts'
+import type { TokenForm } from '../rats/release.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
-import type { EarClaims } from './ear.ts'
-import type { PublishedKey, TokenKey } from './token-key.ts'
+import { type PublishedKey, signingForms, type TokenKey } from './token-key.ts'
 
 export interface Issuer {
   readonly url: string
   /** Only evidence of this assurance is answered under this URL and these keys. */
   readonly assurance: Assurance
-  /** Newest first; the first signs, all are published. */
-  readonly keys: readonly [TokenKey, ...TokenKey[]]
+  /** Which forms this issuer has keys for: a simulated one has none for federation. */
+  readonly forms: readonly TokenForm[]
+  /** Throws where the issuer has no keys of this form: no policy and no request may get a token out of it. */
+  readonly signer: (form: TokenForm, at: Date) => TokenKey
+  /** Of every form: what signs, what will, and what did and still counts. */
+  readonly published: (at: Date) => readonly PublishedKey[]
+  /** Another, and greater, whenever what is published is another. */
+  readonly sequence: (at: Date) => number
 }
 
-/** Issues `claims` as an access token (RFC 9068). The caller has decided that they are true. */
-export async function signToken({ keys }: Issuer, claims: EarClaims): Promise<string> {
-  const [{ kid, privateKey }] = keys
-  return new SignJWT({ ...claims })
-    .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
-    .sign(privateKey)
+export interface TokenRequest {
+  readonly form: TokenForm
+  /** JSON. The caller has decided that they are true. */
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly at: Date
 }
 
-/** To the key that was attested, so that whoever relayed the evidence cannot read what it bought. */
-export async function encryptToken(
-  token: string,
-  recipient: { readonly key: CryptoKey; readonly jkt: string },
+/** A JWS in compact form (RFC 7515 section 7.1), with the `typ` of its form. */
+export async function signToken(
+  issuer: Issuer,
+  { form, claims, at }: TokenRequest,
 ): Promise<string> {
-  return new CompactEncrypt(new TextEncoder().encode(token))
-    .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', kid: recipient.jkt, cty: 'JWT' })
-    .encrypt(recipient.key)
+  return await signJwt(issuer.signer(form, at), signingForms[form].typ, claims)
 }
 
-export function publishedKeys({ keys }: Issuer): { readonly keys: readonly PublishedKey[] } {
-  return { keys: keys.map(({ publicJwk }) => publicJwk) }
+/**
+ * For what is no token of a form, and is signed by its key all the same: a status list. The header is exactly this:
+ * JWT-SVID allows no other member, and nothing in it can lead a relying party to another key.
+ */
+export async function signJwt(
+  { kid, form, privateKey }: TokenKey,
+  typ: string,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const { algorithm } = signingForms[form]
+  const header = encoded({ alg: algorithm.alg, kid, typ })
+  const signed = `${header}.${encoded(claims)}`
+  const signature = await algorithm.sign(Buffer.from(signed, 'latin1'), privateKey)
+  return `${signed}.${toBase64Url(signature)}`
 }
 
-/** OpenID Connect Discovery 1.0 section 3, for relying parties that find keys so; nobody can log in here. */
-export function discoveryDocument({ url }: Issuer): Readonly<Record<string, unknown>> {
-  return {
-    issuer: url,
-    jwks_uri: `${url}/.well-known/jwks.json`,
-    response_types_supported: ['id_token'],
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['ES256'],
-    claims_supported: [
-      'iss',
-      'sub',
-      'aud',
-      'iat',
-      'exp',
-      'jti',
-      'cnf',
-      'tenant',
-      'eat_profile',
-      'ear_status',
-      'ear_verifier_id',
-      'submods',
-      'att_tee',
-      'att_assurance',
-      'att_release',
-      'att_policy',
-    ],
-  }
+function encoded(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }

@@ -411,6 +411,28 @@ describe('renewal', () => {
     expect(requests).toBe(1)
   })
 
+  test('is counted where it says something else, whoever renewed it', async () => {
+    const { cache, clock, directory } = await open()
+    const crl = (serials: readonly bigint[]) =>
+      amd.Milan.crl({
+        thisUpdate: new Date('2026-01-01T12:00:00Z'),
+        revoked: serials.map((serial) => ({ serial, at: issued })),
+      })
+    answer(addresses.milanCrl, body(crl([])))
+    await cache.get(milanCrl)
+    const other = await open({ directory })
+    expect([cache.renewals(), other.cache.renewals()]).toEqual([0, 0])
+    clock.advance(12 * HOUR)
+    await cache.refresh()
+    expect(cache.renewals()).toBe(0)
+    answer(addresses.milanCrl, body(crl([5n])))
+    clock.advance(12 * HOUR)
+    await cache.refresh()
+    expect(cache.renewals()).toBe(1)
+    await other.cache.refresh()
+    expect(other.cache.renewals()).toBe(1)
+  })
+
   test('does not let an older list take the place of a newer one', async () => {
     const { cache, clock, reports } = await open()
     const crl = (thisUpdate: string, revoked: bigint[]) =>

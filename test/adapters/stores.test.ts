@@ -5,11 +5,12 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lockDataDirectory } from '#src/adapters/data-directory-lock.ts'
-import { jsonJournal } from '#src/adapters/json-journal.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { openPgliteStore } from '#src/adapters/pglite-store.ts'
+import { pinoJournal } from '#src/adapters/pino-journal.ts'
 import type { Store } from '#src/service/ports.ts'
-import { AT, keep, record, storeContract } from './store-contract.ts'
+import { storeContract } from './store-contract.ts'
+import { AT, keep, record } from './store-records.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-stores-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -25,20 +26,20 @@ afterAll(() => pglite.close())
 storeContract('pglite', () => pglite)
 
 describe('a PGlite directory', () => {
+  const directory = join(scratch, 'restart')
+
   test('holds after a restart what was recorded before', async () => {
-    const directory = join(scratch, 'restart')
     const id = '00000000-0000-4000-8000-000000000001'
     const first = await openPgliteStore(directory)
-    await keep(first, { id: 'c', expiresAt: AT }, record(id))
+    await keep(first, 'c', record(id))
     await first.close()
     const second = await openPgliteStore(directory)
     expect(await second.findAppraisal(id)).toEqual(record(id))
-    expect(await keep(second, { id: 'c', expiresAt: AT }, record(id))).toBe('challenge-used')
+    expect(await keep(second, 'c', record(id))).toBe('challenge-used')
     await second.close()
   })
 
   test('is refused to a second opener and given back on close', async () => {
-    const directory = join(scratch, 'twice')
     const first = await openPgliteStore(directory)
     await expect(openPgliteStore(directory)).rejects.toThrow(
       `process ${process.pid} holds it; stop that one first`,
@@ -51,12 +52,10 @@ describe('a PGlite directory', () => {
 test('what the log gets of a failed query has none of its parameters', async () => {
   const id = '00000000-0000-4000-8000-000000000777'
   const secret = { ...record(id), requestId: 'a-parameter' }
-  await keep(pglite, { id: 'p1', expiresAt: AT }, secret)
-  const failed = await keep(pglite, { id: 'p2', expiresAt: AT }, secret).catch(
-    (error: unknown) => error,
-  )
+  await keep(pglite, 'p1', secret)
+  const failed = await keep(pglite, 'p2', secret).catch((error: unknown) => error)
   const lines: string[] = []
-  const journal = jsonJournal((line) => lines.push(line))
+  const journal = pinoJournal({ level: 'info', to: { write: (line) => lines.push(line) } })
   const { cause } = failed as Error
   expect(cause).toBeInstanceOf(Error)
   journal.record({ event: 'request.failed', at: AT, requestId: 'r', cause })

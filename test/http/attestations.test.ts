@@ -1,4 +1,4 @@
-/** Attestation over real HTTP: who gets a token, and everyone who tries to get one otherwise. */
+/** Attestation over real HTTP: who gets tokens, and everyone who tries to get one otherwise. */
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { memoryStore } from '#src/adapters/memory-store.ts'
@@ -11,7 +11,7 @@ import {
   type Attester,
   bornKeys,
   claimsFor,
-  openToken,
+  openTokens,
   signedAttestation,
 } from '../../enclave/attestation.ts'
 import { type AttemptRequest, attestAt } from './attempt.ts'
@@ -49,6 +49,9 @@ interface Attempt extends AttemptRequest {
 
 const attempt = ({ at = service, ...asked }: Attempt = {}) => attestAt(at, { keys, ...asked })
 
+/** Of the only one, or of the first of several. */
+const tokenOf = async (json: unknown) => (await openTokens(json, keys))[0]?.token ?? 'none'
+
 const outcomeOf = (json: { findings: { id: string; outcome: string }[] }, id: string) =>
   json.findings.find((finding) => finding.id === id)?.outcome
 
@@ -58,9 +61,21 @@ describe('the approved agent', () => {
     expect(status).toBe(200)
     expect(headers.get('cache-control')).toBe('no-store')
     expect(attestationResponse.safeParse(json).error).toBeUndefined()
-    expect(decodeProtectedHeader(json.token)).toMatchObject({ alg: 'ECDH-ES', enc: 'A256GCM' })
+    expect(json.tokens).toMatchObject([
+      {
+        form: 'possession',
+        audience: 'kms.example',
+        encoding: 'jwe',
+        type: 'at+jwt',
+        issuer: service.simulated,
+        subject: 'simulated:spiffe://127.0.0.1/t/default/env/prod/agent/invoice-bot',
+        expiresAt: '2026-06-01T00:04:00.000Z',
+      },
+    ])
+    const [issued] = json.tokens
+    expect(decodeProtectedHeader(issued.token)).toMatchObject({ alg: 'ECDH-ES', enc: 'A256GCM' })
 
-    const token = await openToken(json, keys)
+    const token = await tokenOf(json)
     const { json: discovery } = await get(`${service.simulated}/.well-known/openid-configuration`)
     const { json: jwks } = await get(discovery.jwks_uri)
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(jwks), {
@@ -70,11 +85,12 @@ describe('the approved agent', () => {
       algorithms: ['ES256'],
       currentDate: AT,
     })
-    expect(protectedHeader.kid).toBe(jwks.keys[0].kid)
+    expect(protectedHeader).toEqual({ alg: 'ES256', kid: expect.any(String), typ: 'at+jwt' })
     const seconds = AT.getTime() / 1000
     expect(payload).toMatchObject({
       sub: 'simulated:spiffe://127.0.0.1/t/default/env/prod/agent/invoice-bot',
-      jti: json.id,
+      jti: issued.jti,
+      att_appraisal: json.id,
       iat: seconds,
       exp: seconds + 240,
       cnf: { jkt: keys.sig.thumbprint },
@@ -84,12 +100,15 @@ describe('the approved agent', () => {
       ear_status: 'contraindicated',
       ear_verifier_id: { developer: service.simulated, build: 'vouchsafe/test' },
       submods: {
-        cpu: {
+        cpu0: {
           ear_status: 'contraindicated',
-          ear_trustworthiness_vector: { hardware: 97, 'runtime-opaque': 96, executables: 2 },
+          ear_trustworthiness_vector: { hardware: 97, 'runtime-opaque': 96, executables: 3 },
         },
+        agent0: { ear_status: 'contraindicated' },
       },
       att_tee: 'sev-snp',
+      att_hw: 'AMD_SEV_SNP_GENOA',
+      att_measurement: 'a1'.repeat(48),
       att_assurance: 'simulated',
       att_release: {
         environment: 'prod',
@@ -99,12 +118,15 @@ describe('the approved agent', () => {
         manifest: 'agents/prod/invoice-bot.yaml',
       },
       att_policy: { commit: 'c'.repeat(40), digest: (await usual).digest },
+      att_log: { leaf: json.logLeaf },
+      status: { status_list: { idx: issued.status.index, uri: issued.status.uri } },
     })
+    expect(issued.status.uri).toMatch(new RegExp(`^${service.simulated}/status-lists/\\d+$`))
   })
 
   test('cannot be read by whoever relayed its evidence', async () => {
     const { json } = await attempt()
-    await expect(openToken(json, await bornKeys())).rejects.toThrow()
+    await expect(openTokens(json, await bornKeys())).rejects.toThrow()
   })
 
   test('gets a bare token when it names no encryption key', async () => {
@@ -113,20 +135,35 @@ describe('the approved agent', () => {
       body: ({ enc_jwk: _, ...body }) => body,
     })
     expect(status).toBe(200)
-    expect(json.tokenForm).toBe('jwt')
-    expect(decodeJwt(json.token)).not.toHaveProperty('enc_jkt')
+    expect(json.tokens[0].encoding).toBe('jwt')
+    expect(decodeJwt(json.tokens[0].token)).not.toHaveProperty('enc_jkt')
   })
 
-  test('is kept: verdict, findings, evidence, and nothing of the token but its id', async () => {
+  test('is kept: verdict, findings, evidence, and of the token everything but itself', async () => {
     const { json } = await attempt()
     const kept = await service.verifier.store.findAppraisal(json.id)
     expect(kept).toMatchObject({
       verdict: 'issued',
       referenceValue: { id: 'current', isMatched: true },
-      token: { jti: json.id },
+      audiences: ['kms.example'],
+      leafHash: json.logLeaf,
     })
-    expect(kept?.evidence.quote.length).toBe(1184)
-    expect(JSON.stringify(kept)).not.toContain(await openToken(json, keys))
+    const [{ jti, status, subject }] = json.tokens
+    expect(await service.verifier.store.tokensOf(json.id)).toMatchObject([
+      {
+        jti,
+        appraisal: json.id,
+        form: 'possession',
+        issuer: service.simulated,
+        audience: 'kms.example',
+        jkt: keys.sig.thumbprint,
+        subject,
+        status: { index: status.index },
+        revocation: undefined,
+      },
+    ])
+    expect(kept?.evidence?.quote.length).toBe(1184)
+    expect(JSON.stringify(kept)).not.toContain(await tokenOf(json))
   })
 
   test('may ask for one of several audiences, and must then say which', async () => {
@@ -134,7 +171,7 @@ describe('the approved agent', () => {
       manifest((text) => `${text}    - {audience: b, ttl: 30s}\n`),
     )
     const chosen = await attempt({ body: (body) => ({ ...body, audience: 'b' }) })
-    const payload = decodeJwt(await openToken(chosen.json, keys))
+    const payload = decodeJwt(await tokenOf(chosen.json))
     expect(payload.aud).toBe('b')
     expect(Number(payload.exp) - Number(payload.iat)).toBe(30)
     const silent = await attempt()
@@ -486,7 +523,7 @@ describe('without what a verdict needs there is none', () => {
     try {
       const { status: got, json } = await attempt({ at: broken })
       expect(got).toBe(status)
-      expect(json).not.toHaveProperty('token')
+      expect(json).not.toHaveProperty('tokens')
       expect(JSON.stringify(json)).not.toContain('secret')
       expect(broken.journal.at(-1)).toMatchObject({
         event: 'request.failed',
@@ -519,9 +556,10 @@ test('the log has the verdicts, and neither evidence nor token nor challenge', a
   expect(text).toContain(refused.json.appraisal)
   const kept = await service.verifier.store.findAppraisal(json.id)
   for (const secret of [
-    json.token,
+    json.tokens[0].token,
+    await tokenOf(json),
     kept?.runtimeClaims.nonce ?? '?',
-    Buffer.from(kept?.evidence.quote ?? [])
+    Buffer.from(kept?.evidence?.quote ?? [])
       .toString('base64url')
       .slice(0, 100),
     'ee'.repeat(48),

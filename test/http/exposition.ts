@@ -8,6 +8,8 @@ export interface ParsedFamily {
 }
 
 export interface ParsedSample {
+  /** Of a histogram's: `_bucket`, `_sum`, `_count`; otherwise empty. */
+  readonly suffix: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }
@@ -28,24 +30,29 @@ export function parseExposition(text: string): ReadonlyMap<string, ParsedFamily>
     if (keyword === 'TYPE') {
       if (families.has(name)) throw new Error(`a second family of this name: ${line}`)
       if (help?.name !== name) throw new Error(`no HELP before: ${line}`)
-      if (!/^(gauge|counter)$/.test(rest)) throw new Error(`no such type: ${line}`)
+      if (!/^(gauge|counter|histogram)$/.test(rest)) throw new Error(`no such type: ${line}`)
       current = { name, type: rest, help: help.text, samples: [] }
       families.set(name, current)
       continue
     }
     if (!current) throw new Error(`a sample of no family: ${line}`)
-    const sample = sampleOf(line, current.name)
-    const key = JSON.stringify(sample.labels)
-    if (current.samples.some(({ labels }) => JSON.stringify(labels) === key))
+    const sample = sampleOf(line, current)
+    const key = JSON.stringify([sample.suffix, sample.labels])
+    if (current.samples.some(({ suffix, labels }) => JSON.stringify([suffix, labels]) === key))
       throw new Error(`the same sample again: ${line}`)
     current.samples.push(sample)
   }
   return families
 }
 
-function sampleOf(line: string, family: string): ParsedSample {
+function sampleOf(
+  line: string,
+  { name: family, type }: Pick<ParsedFamily, 'name' | 'type'>,
+): ParsedSample {
   if (!line.startsWith(family)) throw new Error(`not of ${family}: ${line}`)
-  let rest = line.slice(family.length)
+  const [suffix] = /^(?:_bucket|_sum|_count)?(?=[{ ])/.exec(line.slice(family.length)) ?? ['?']
+  if ((suffix !== '') !== (type === 'histogram')) throw new Error(`not a ${type}: ${line}`)
+  let rest = line.slice(family.length + suffix.length)
   const labels: Record<string, string> = {}
   if (rest.startsWith('{')) {
     rest = rest.slice(1)
@@ -61,5 +68,5 @@ function sampleOf(line: string, family: string): ParsedSample {
   }
   const [, number] = /^ (NaN|[+-]?Inf|[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/.exec(rest) ?? []
   if (number === undefined) throw new Error(`no value: ${line}`)
-  return { labels, value: Number(number.replace('Inf', 'Infinity')) }
+  return { suffix, labels, value: Number(number.replace('Inf', 'Infinity')) }
 }

@@ -1,6 +1,7 @@
 /** The service as a whole: when its port opens, what it closes with it, and figures on a port of their own. */
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { runService, type ServiceParts } from '#src/http/run-service.ts'
 import { anchorSet } from '#src/pki/anchor.ts'
@@ -42,7 +43,7 @@ function scene(change: Partial<ServiceParts> = {}) {
     release: async () => {
       closed.push('release')
     },
-    keyEncryptionKey: new Uint8Array(32).fill(7),
+    keyEncryption: [keyEncryptionBySecret('file', new Uint8Array(32).fill(7))],
     proofs: proofCache(8),
     build: 'vouchsafe/test',
     random: { bytes: (size) => new Uint8Array(size).fill(1) },

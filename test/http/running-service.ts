@@ -3,9 +3,14 @@
  * moves, and a policy that the test writes.
  */
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { openRuleEngine } from '#src/adapters/rule-engine.ts'
+import { type GuardConfig, guardDefaults } from '#src/config/guard-settings.ts'
 import { app } from '#src/http/app.ts'
+import { type EventStreams, eventStreams } from '#src/http/event-streams.ts'
+import type { BodyRoom } from '#src/http/guard/body-room.ts'
+import { openGuard } from '#src/http/guard/guard.ts'
 import { type RunningServer, startServer } from '#src/http/server.ts'
 import { type AnchorSet, anchorSet } from '#src/pki/anchor.ts'
 import { decodeCertificate } from '#src/pki/certificate.ts'
@@ -15,13 +20,18 @@ import { heartbeatText, samplePolicyFiles } from '#src/policy/sample/sample.ts'
 import { sshKeyOf, sshKeyText } from '#src/policy/signatures/ssh-key.ts'
 import { Problem } from '#src/problems.ts'
 import { proofCache } from '#src/rats/proof-cache.ts'
+import type { Assurance } from '#src/rats/trust-vector.ts'
 import type { VectorAnchor } from '#src/rats/vector.ts'
 import { broughtOnly } from '#src/service/brought-endorsements.ts'
 import type { CollectEndorsements } from '#src/service/collect-endorsements.ts'
 import { driftWatch } from '#src/service/drift-watch.ts'
+import { policyLeaf } from '#src/service/log-leaves.ts'
 import { openVerifier } from '#src/service/open-verifier.ts'
+import type { IdentityProvider } from '#src/service/operators.ts'
 import type { JournalEntry, PolicySource, Store } from '#src/service/ports.ts'
 import { readinessOf } from '#src/service/readiness.ts'
+import type { SelfAttesting } from '#src/service/self-attestation.ts'
+import { statusLists } from '#src/service/status-lists.ts'
 import type { Verifier } from '#src/service/verifier.ts'
 import { tees } from '#src/tee/registry.ts'
 import {
@@ -141,12 +151,13 @@ export async function closeEngine(): Promise<void> {
 /** One token for each role. */
 export const tokens = {
   viewer: 'token-of-vera',
+  auditor: 'token-of-anna',
   operator: 'token-of-otto',
   enforcer: 'token-of-edda',
 } as const
-const names = { viewer: 'vera', operator: 'otto', enforcer: 'edda' } as const
+const names = { viewer: 'vera', auditor: 'anna', operator: 'otto', enforcer: 'edda' } as const
 
-const operators = (['viewer', 'operator', 'enforcer'] as const).map((role) => ({
+const operators = (['viewer', 'auditor', 'operator', 'enforcer'] as const).map((role) => ({
   role,
   name: names[role],
   sha256: new Uint8Array(createHash('sha256').update(tokens[role]).digest()),
@@ -167,10 +178,33 @@ export interface ServiceRequest {
   readonly remotePolicy?: RemotePolicy
   /** Of the tenant `default`; there is none otherwise. */
   readonly webhookSecret?: string
+  /** Default: nobody counts. */
+  readonly guard?: Partial<GuardConfig>
+  /** Default: as large as in production. */
+  readonly bodies?: BodyRoom
+  readonly identityProvider?: IdentityProvider
+  readonly self?: SelfAttesting
+  readonly timeouts?: NonNullable<Parameters<typeof startServer>[0]['timeouts']>
+  /** Where the service says that it is. Default: where it is reached. */
+  readonly publicUrl?: string
+}
+
+/** A machine that runs many tests at once is late all the time. */
+const admission = { ...guardDefaults.admission, mostLoopDelayMs: 10_000 }
+/** Tests ask more than anybody may. */
+const uncounted = {
+  challenges: undefined,
+  attestations: undefined,
+  public: undefined,
+  operators: undefined,
+  failedOperators: undefined,
+  tenant: undefined,
 }
 
 export interface RunningService {
   readonly url: string
+  /** Where it is reached, whatever its public URL says. */
+  readonly address: string
   /** Issuer URL for simulated evidence of the tenant `default`. */
   readonly simulated: string
   readonly verifier: Verifier
@@ -182,6 +216,9 @@ export interface RunningService {
   /** What the archive holds beside what was accepted. */
   readonly known: (policy: Policy) => void
   readonly nudges: () => number
+  readonly streams: EventStreams
+  /** Does what the service does again and again, once: all of it in order, or one by its name. */
+  readonly chores: (name?: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -199,6 +236,10 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     journal: { record: (entry: JournalEntry) => journal.push(entry) },
   }
   let verifier: Verifier | undefined
+  let address = ''
+  const guardConfig = { ...guardDefaults, rateLimits: uncounted, admission, ...request.guard }
+  const guard = { ...openGuard(guardConfig), ...(request.bodies && { bodies: request.bodies }) }
+  const streams = eventStreams()
   const tenant = (name: string, anchors: AnchorSet) => ({
     name,
     anchors,
@@ -209,12 +250,16 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
   const server: RunningServer = await startServer({
     host: '127.0.0.1',
     port: 0,
+    mostConnections: guardConfig.mostConnections,
+    connections: guard.connections,
+    ...(request.timeouts && { timeouts: request.timeouts }),
     app: async (port) => {
+      address = `http://127.0.0.1:${port}`
       const made = await openVerifier({
         ...ports,
-        keyEncryptionKey: new Uint8Array(32).fill(7),
+        keyEncryption: [keyEncryptionBySecret('file', new Uint8Array(32).fill(7))],
         proofs: proofCache(64),
-        publicUrl: `http://127.0.0.1:${port}`,
+        publicUrl: request.publicUrl ?? address,
         build: 'vouchsafe/test',
         pause: () => new Promise((resume) => setImmediate(resume)),
         drift,
@@ -228,7 +273,11 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
       return app({
         verifier,
         explainRefusals,
-        operators,
+        operators: { tokens: operators, provider: request.identityProvider },
+        guard,
+        streams,
+        statusLists: statusLists(made),
+        self: request.self,
         archive: {
           async policyOf(_, commit) {
             const found = archive.get(commit)
@@ -244,10 +293,11 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     },
   })
   if (!verifier) throw new Error('the application was not made')
-  const url = verifier.publicUrl
+  const { publicUrl: url, chores } = verifier
   let sequence = 0
   return {
     url,
+    address,
     simulated: `${url}/simulated`,
     verifier,
     journal,
@@ -256,7 +306,7 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     async accept(next) {
       const from = policy.current
       const known = await ports.store.policyOf('default')
-      await ports.store.acceptPolicy(known?.commit, {
+      const record = {
         tenant: 'default',
         sequence: ++sequence,
         commit: next.commit,
@@ -264,7 +314,8 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
         marks: {},
         provenance: {},
         acceptedAt: clock.at,
-      })
+      }
+      await ports.store.acceptPolicy(known?.commit, record, policyLeaf(record, ports.random))
       archive.set(next.commit, next)
       policy.current = next
       drift.accepted({ tenant: 'default', from, to: next })
@@ -272,8 +323,14 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     },
     known: (each) => archive.set(each.commit, each),
     nudges: () => nudges,
+    async chores(name) {
+      for (const chore of chores) if (name === undefined || chore.name === name) await chore.run()
+    },
+    streams,
     async close() {
+      streams.end()
       await server.close()
+      guard.close()
       await drift.stop()
     },
   }
@@ -329,12 +386,16 @@ export async function challenge(service: RunningService, tenant = 'default'): Pr
   return json.nonce
 }
 
-export function anchorsOf(anchors: readonly VectorAnchor[]): AnchorSet {
+/** `hardware`: for what only happens where a vendor vouches for the machine. */
+export function anchorsOf(
+  anchors: readonly VectorAnchor[],
+  assurance: Assurance = 'simulated',
+): AnchorSet {
   return anchorSet(
     anchors.map(({ der, product }) => ({
       certificate: decodeCertificate(der),
       product,
-      assurance: 'simulated',
+      assurance,
     })),
   )
 }

@@ -25,6 +25,26 @@ test('an extension that appears twice is refused', () => {
   expect(() => decodeCertificate(twice.leaf.der)).toThrow(/appears twice/)
 })
 
+test('a certificate with 24 extensions is read, and one with 25 refused before they are decoded', () => {
+  const withMore = (count: number) =>
+    chain({
+      leaf: ({ extensions }) => ({
+        extensions: [
+          ...extensions,
+          ...Array.from({ length: count - extensions.length }, (_, n) => ({
+            oid: `1.3.6.1.4.1.99999.${n}`,
+            critical: false,
+            value: new Uint8Array([5, 0]),
+          })),
+        ],
+      }),
+    }).leaf.der
+  expect(decodeCertificate(withMore(24)).extensions.size).toBe(24)
+  expect(() => decodeCertificate(withMore(25))).toThrow(Malformed)
+  expect(() => decodeCertificate(withMore(25))).toThrow('more than 24 extensions')
+  expect(() => decodeCertificate(withMore(150))).toThrow('more than 24 extensions')
+})
+
 test('bytes after the certificate are refused', () => {
   expect(() => decodeCertificate(new Uint8Array([...leaf.der, 0]))).toThrow(Malformed)
 })

@@ -82,6 +82,22 @@ test('an authority without cRLSign cannot sign lists', () => {
   expect(revocationSource(signer, [decodeCrl(crl(root))], ecdsaP256Sha256).authentic).toEqual([])
 })
 
+const unknown = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    oid: `1.3.6.1.4.1.99999.${n}`,
+    critical: false,
+    value: new Uint8Array([5, 0]),
+  }))
+
+test('a list with 16 extensions is read, and one with 17 refused before they are decoded', () => {
+  expect(decodeCrl(crl(root, { extensions: unknown(16) })).revoked.size).toBe(0)
+  const tooMany = crl(root, { extensions: unknown(17) })
+  expect(() => decodeCrl(tooMany)).toThrow(Malformed)
+  expect(() => decodeCrl(tooMany)).toThrow('more than 16 extensions')
+  // So many that the decoder itself would refuse them, in other words.
+  expect(() => decodeCrl(crl(root, { extensions: unknown(200) }))).toThrow('16 extensions')
+})
+
 test.each([
   ['no bytes', new Uint8Array()],
   ['four bytes of garbage', new Uint8Array([1, 2, 3, 4])],

@@ -48,7 +48,7 @@ export function releaseOf(
     notAfter: new Date('2026-12-31T00:00:00Z'),
     referenceValues,
     waivers: noWaivers,
-    rules: [{ audience: 'kms', tokenTtlSeconds: 60, scopes: [] }],
+    rules: [{ audience: 'kms', form: 'possession', tokenTtlSeconds: 60, scopes: [] }],
     artifacts: [],
     models: [],
     runtime: undefined,

@@ -27,7 +27,7 @@ describe('a valid manifest', () => {
             reference: { measurement: new Uint8Array(48).fill(0xa1) },
           },
         ],
-        rules: [{ audience: 'kms.example', tokenTtlSeconds: 300, scopes: [] }],
+        rules: [{ audience: 'kms.example', form: 'possession', tokenTtlSeconds: 300, scopes: [] }],
         artifacts: [],
         models: [],
         runtime: undefined,
@@ -172,6 +172,7 @@ describe('a valid manifest', () => {
       rules: [
         {
           audience: 'kms.example',
+          form: 'possession',
           tokenTtlSeconds: 300,
           scopes: ['secret:db-ro', 'model:llama'],
         },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { toHex } from '#src/bytes/encoding.ts'
 import { policySchemas } from '#src/policy/documents/json-schemas.ts'
 import { differencesOf, lineOf, matchRelease } from '#src/policy/match-release.ts'
-import { releaseChecks } from '#src/policy/release-checks.ts'
+import { type ReleaseRequest, releaseChecks } from '#src/policy/release-checks.ts'
 import { checklist, type Finding, judgeAll } from '#src/rats/check.ts'
 import type { SnpReference } from '#src/rats/reference-values.ts'
 import { tees } from '#src/tee/registry.ts'
@@ -142,17 +142,18 @@ function fieldsOf(tee: string): readonly string[] {
 }
 
 describe('a release is in force', () => {
-  const failing = (change: { at?: Date; tee?: string; audience?: string | undefined }) => {
+  const failing = (change: Partial<ReleaseRequest>) => {
     const findings: Finding[] = []
     const request = {
       release: release({ measurement }),
       at: AT,
       tee: 'sev-snp',
-      audience: undefined,
+      audiences: [],
+      bearer: undefined,
       ...change,
     }
     judgeAll(checklist(releaseChecks), request, new Map(), findings)
-    return findings.flatMap(({ id, outcome }) => (outcome === 'pass' ? [] : [id]))
+    return findings.flatMap(({ id, outcome }) => (outcome === 'fail' ? [id] : []))
   }
 
   test.each([
@@ -161,7 +162,77 @@ describe('a release is in force', () => {
     ['not before', { at: new Date('2025-12-31T23:59:59.999Z') }, ['release.validity']],
     ['not after', { at: new Date('2026-12-31T00:00:00.001Z') }, ['release.validity']],
     ['for the hardware it names', { tee: 'tdx' }, ['release.tee']],
-    ['for its audience', { audience: 'kms' }, []],
-    ['for no other', { audience: 'kms2' }, ['release.audience']],
+    ['for its audience', { audiences: ['kms'] }, []],
+    ['for no other', { audiences: ['kms2'] }, ['release.audience']],
+    ['for no other beside its own', { audiences: ['kms', 'kms2'] }, ['release.audience']],
   ])('%s', (_, change, expected) => expect(failing(change)).toEqual(expected))
+})
+
+describe('a federation token', () => {
+  const federated: ReleaseRequest = {
+    release: {
+      ...release({ measurement }),
+      rules: [
+        { audience: 'sts', form: 'federation', tokenTtlSeconds: 60, scopes: [] },
+        { audience: 'kms', form: 'possession', tokenTtlSeconds: 60, scopes: [] },
+      ],
+    },
+    at: AT,
+    tee: 'sev-snp',
+    audiences: ['sts'],
+    bearer: { assurance: 'hardware', subject: `spiffe://h.example/${'a'.repeat(108)}` },
+  }
+  const bearing = (change: Partial<NonNullable<ReleaseRequest['bearer']>>) => ({
+    bearer: { assurance: 'hardware', subject: 'spiffe://h.example/t/a', ...change } as const,
+  })
+
+  test.each<[string, Partial<ReleaseRequest>, string, unknown]>([
+    ['is given for hardware', {}, 'pass', undefined],
+    [
+      'is never given for simulated evidence',
+      bearing({ assurance: 'simulated' }),
+      'fail',
+      'simulated',
+    ],
+    ['is never given for evidence that is not authentic', { bearer: undefined }, 'fail', null],
+    [
+      'is not asked for by other audiences',
+      { audiences: ['kms'], ...bearing({ assurance: 'simulated' }) },
+      'not-applicable',
+      undefined,
+    ],
+    [
+      'is not given beside another one either',
+      { audiences: ['kms', 'sts'], ...bearing({ assurance: 'simulated' }) },
+      'fail',
+      'simulated',
+    ],
+    [
+      'is refused for a subject of 128 bytes',
+      bearing({ subject: `spiffe://h.example/${'a'.repeat(109)}` }),
+      'fail',
+      128,
+    ],
+    ...[
+      'simulated:spiffe://h/a',
+      'spiffe://[::1]/a',
+      'spiffe://H/a',
+      'spiffe://h/a//b',
+      'spiffe://h/..',
+      'spiffe://h',
+    ].map(
+      (subject) =>
+        [`is refused for the subject ${subject}`, bearing({ subject }), 'fail', subject] as [
+          string,
+          Partial<ReleaseRequest>,
+          string,
+          unknown,
+        ],
+    ),
+  ])('%s', (_, change, outcome, observed) => {
+    const findings: Finding[] = []
+    judgeAll(checklist(releaseChecks), { ...federated, ...change }, new Map(), findings)
+    const found = findings.find(({ id }) => id === 'release.federation')
+    expect(found).toMatchObject({ outcome, ...(observed !== undefined && { observed }) })
+  })
 })

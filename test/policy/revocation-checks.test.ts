@@ -15,7 +15,7 @@ const digest = (octet: string) => octet.repeat(32)
 
 const subject: RevocationSubject = {
   revocations: nothing,
-  identity: { launch: 'aa', digests: ['aa', 'bb'], platforms: ['cc', 'dd'] },
+  identity: { hardware: 'x', launch: 'aa', digests: ['aa', 'bb'], platforms: ['cc', 'dd'] },
   release: releaseOf('bot', [], {
     artifacts: [
       { name: 'image', kind: 'image', digest: `sha256:${digest('1a')}`, reference: undefined },

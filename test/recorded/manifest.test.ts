@@ -54,7 +54,7 @@ test('every recorded file that the tests and the bench name is listed', () => {
   const named = globSync('{test,bench}/**/*.ts', { cwd: root }).flatMap((file) =>
     [
       ...readFileSync(join(root, file), 'utf8').matchAll(
-        /['"`](?:\$\{\w+\})?(([\w-]+\+[\w+-]+)\/[\w.-]+)['"`]/g,
+        /['"`](?:\$\{\w+\})?(([\w-]+\+[\w-]+)\/[\w.-]+)['"`]/g,
       ),
     ].map(([, path = '']) => path),
   )

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import type { Policy } from '#src/policy/policy.ts'
 import type { RemoteInput } from '#src/policy/rules/rule.ts'
@@ -17,7 +18,7 @@ import {
   type AgentKeys,
   bornKeys,
   claimsFor,
-  openToken,
+  openTokens,
   signProof,
 } from '../../enclave/attestation.ts'
 import { AT, measurementOf, snpMachine, tenant } from './fleet.ts'
@@ -47,7 +48,7 @@ async function serve(parts: PolicyParts): Promise<void> {
     random: { bytes: (size) => new Uint8Array(randomBytes(size)) },
     clock: { now: () => AT },
     journal: { record: () => {} },
-    keyEncryptionKey: new Uint8Array(32).fill(7),
+    keyEncryption: [keyEncryptionBySecret('file', new Uint8Array(32).fill(7))],
     proofs: proofCache(64),
     publicUrl: URL,
     build: 'vouchsafe/test',
@@ -99,7 +100,9 @@ async function attested({
       claims,
       jwk: keys.sig.publicKey,
       encJwk: keys.enc.publicKey,
-      audience: undefined,
+      audiences: [],
+      relyingPartyNonce: undefined,
+      earNames: '2026',
       proof: await signProof(body, { claims, service: URL, key: keys.sig }),
       bodySha256: createHash('sha256').update(body).digest('base64url'),
     },
@@ -119,20 +122,20 @@ describe('of an issued attestation', () => {
     expect(outcome.verdict).toBe('issued')
     expect(await kept(outcome)).toMatchObject({
       verdict: 'issued',
-      audience: undefined,
+      audiences: ['kms.example'],
       manifest: BOT,
       manifestProvenance: { commit: 'b'.repeat(40), principal: 'alice' },
       referenceValue: { id: 'current', line: 11, isMatched: true },
       layers: [{ subject: 'launch', bound: 'hardware', through: 'measurement' }],
-      token: { jti: outcome.id },
+      leafHash: outcome.logLeaf,
     })
   })
 
   test('the token says which layers are bound', async () => {
     const outcome = await attested()
     if (outcome.verdict !== 'issued') throw new Error('refused')
-    const token = await openToken({ token: outcome.issued.token, tokenForm: 'jwe' }, keys)
-    expect(JSON.stringify(decodeJwt(token))).toContain(`sha384:${'a1'.repeat(48)}`)
+    const [opened] = await openTokens({ tokens: outcome.issued.tokens }, keys)
+    expect(JSON.stringify(decodeJwt(opened?.token ?? ''))).toContain(`sha384:${'a1'.repeat(48)}`)
   })
 
   test('the remote policy heard of scopes and peer', async () => {
@@ -148,7 +151,6 @@ test('a refusal is kept with the nearest tuple, which did not match', async () =
     verdict: 'refused',
     referenceValue: { id: 'current', line: 11, isMatched: false },
     layers: [],
-    token: undefined,
   })
 })
 

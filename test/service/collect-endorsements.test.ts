@@ -303,6 +303,7 @@ describe('what is collected from the vendors', () => {
 
   test('does not hide a fault of our own', async () => {
     const broken = endorsementCollector({
+      renewals: () => 0,
       get: () => Promise.reject(new Problem('configuration-invalid', 'no disk')),
     })
     await expect(broken(tdxEvidence, tdx)).rejects.toThrow('no disk')

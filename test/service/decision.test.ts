@@ -28,7 +28,7 @@ function matter(
     claims: runtimeClaims,
     policy,
     release,
-    audience: undefined,
+    audiences: [],
     conditions: { at: AT, anchors: tenant.anchors, endorsements: machine.endorsements, proofs },
     ...rest,
   }
@@ -61,7 +61,8 @@ describe('what is approved', () => {
       issuer: tenant.issuers.simulated,
       assurance: 'simulated',
       referenceValue: { id: 'current', line: 11 },
-      rule: { audience: 'kms.example', scopes: ['secret:db-ro'] },
+      rules: [{ audience: 'kms.example', form: 'possession', scopes: ['secret:db-ro'] }],
+      subject: 'simulated:spiffe://verifier.example/t/default/env/prod/agent/invoice-bot',
     })
     expect(decision.match.accepted).toBe(true)
     expect(decision.layers).toMatchObject([{ subject: 'launch', bound: 'hardware' }])
@@ -95,7 +96,7 @@ describe('the findings', () => {
   test('of forged evidence grant nothing and say nothing about revocation', async () => {
     const decision = await decide(forged(matter()))
     expect(decision.grant).toBeUndefined()
-    expect(decision.launch).toBeUndefined()
+    expect(decision.identity).toBeUndefined()
     expect(decision.layers).toEqual([])
     expect(outcomes(decision, 'revoked.')).toEqual([
       'revoked.digest not-reached',
@@ -141,7 +142,12 @@ describe('refused is', () => {
       'rule.slow',
       'rules',
     ],
-    ['an audience of nobody', matter({}, { audience: 'x.example' }), 'release.audience', 'release'],
+    [
+      'an audience of nobody',
+      matter({}, { audiences: ['x.example'] }),
+      'release.audience',
+      'release',
+    ],
   ])('%s', async (_, asked, id, stage) => {
     const decision = await decide(asked)
     expect(failing(decision)).toEqual([id])
@@ -169,7 +175,7 @@ test('a rule sees claims, release and request, and the status before it was aske
     seen = input
     return [{ answer: true }]
   })
-  await decide(matter({ rules }, { audience: 'kms.example' }))
+  await decide(matter({ rules }, { audiences: ['kms.example'] }))
   expect(seen).toMatchObject({
     tee: 'sev-snp',
     assurance: 'simulated',
@@ -184,6 +190,47 @@ test('a rule sees claims, release and request, and the status before it was aske
   })
   expect(seen?.evidence).toMatchObject({ measurement: 'a1'.repeat(48) })
   expect(seen?.evidence).not.toHaveProperty('reportData')
+})
+
+describe('several audiences', () => {
+  const two = {
+    manifests: {
+      [BOT]: `${manifest()}    - {audience: b, ttl: 30s}\n    - {audience: sts.example, token: federation, ttl: 60s}\n`,
+    },
+  }
+
+  test('are granted together, in the order in which they were asked for', async () => {
+    const { grant } = await decide(matter(two, { audiences: ['b', 'kms.example'] }))
+    expect(grant?.rules.map(({ audience }) => audience)).toEqual(['b', 'kms.example'])
+  })
+
+  test('are refused together when one is unknown, and it is named', async () => {
+    const decision = await decide(matter(two, { audiences: ['b', 'x', 'kms.example', 'y'] }))
+    expect(failing(decision)).toEqual(['release.audience'])
+    expect(decision.findings.find(({ id }) => id === 'release.audience')).toMatchObject({
+      detail: 'the release allows no token for x, y',
+      observed: ['b', 'x', 'kms.example', 'y'],
+      expected: ['kms.example', 'b', 'sts.example'],
+    })
+  })
+
+  test('are refused together when one of them is federation and the evidence is simulated', async () => {
+    const decision = await decide(matter(two, { audiences: ['b', 'sts.example'] }))
+    expect(failing(decision)).toEqual(['release.federation'])
+    expect(decision.grant).toBeUndefined()
+    expect(explainRefusal(matter(two), decision).stage).toBe('release')
+  })
+
+  test('are each put to the rules, as the only one is when none was named', async () => {
+    const seen: string[] = []
+    const rules = rulesAnswering([rule('look')], ({ request }) => {
+      seen.push(request.audience)
+      return [{ answer: true }]
+    })
+    await decide(matter({ ...two, rules }, { audiences: ['b', 'kms.example'] }))
+    await decide(matter({ rules }))
+    expect(seen).toEqual(['b', 'kms.example', 'kms.example'])
+  })
 })
 
 describe('the remote policy', () => {

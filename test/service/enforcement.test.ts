@@ -61,8 +61,7 @@ describe('lagging', () => {
 describe('a report', () => {
   const operator = (name: string): Operator => ({
     name,
-    role: 'enforcer',
-    sha256: new Uint8Array(32),
+    roles: ['enforcer'],
   })
   const verifier = () => ({
     store: memoryStore(),

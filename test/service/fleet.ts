@@ -3,9 +3,12 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { anchorSet } from '#src/pki/anchor.ts'
 import { decodeCertificate } from '#src/pki/certificate.ts'
 import { endorsements } from '#src/rats/endorsements.ts'
+import type { Evidence } from '#src/rats/evidence.ts'
 import { type RuntimeClaims, reportDataOf } from '#src/rats/runtime-claims.ts'
 import type { DecidingTenant } from '#src/service/decision.ts'
-import type { AppraisalRecord, Store } from '#src/service/ports.ts'
+import type { PendingLeaf } from '#src/service/log-ports.ts'
+import type { AppraisalRecord, RecordedAttestation, Store } from '#src/service/ports.ts'
+import type { TokenRecord } from '#src/service/token-ports.ts'
 import { simulatedTdx } from '../../enclave/simulator/agent.ts'
 import { amdPki } from '../../enclave/simulator/amd.ts'
 import { certificateTable, tableGuids } from '../../enclave/simulator/certificate-table.ts'
@@ -40,7 +43,7 @@ export const tenant: DecidingTenant = {
 }
 
 export interface Machine {
-  readonly attest: (claims: RuntimeClaims, measurement: Uint8Array) => AppraisalRecord['evidence']
+  readonly attest: (claims: RuntimeClaims, measurement: Uint8Array) => Evidence
   readonly tee: string
   readonly endorsements: ReturnType<typeof endorsements>
 }
@@ -104,7 +107,7 @@ export interface Attestation {
   readonly claims?: Partial<RuntimeClaims>
   readonly measurement?: number
   readonly at?: Date
-  readonly audience?: string | undefined
+  readonly audiences?: readonly string[]
 }
 
 let made = 0
@@ -115,8 +118,8 @@ export function attestation({
   claims: change,
   measurement = 0xa1,
   at = AT,
-  audience,
-}: Attestation): AppraisalRecord {
+  audiences = [],
+}: Attestation): AppraisalRecord & { readonly evidence: Evidence } {
   const number = ++made
   const id = `00000000-0000-4000-8000-${number.toString().padStart(12, '0')}`
   const claims = claimsOf({ nonce: `nonce ${number}`, ...change })
@@ -127,7 +130,7 @@ export function attestation({
     tenant: tenant.name,
     environment: claims.environment,
     agent: claims.agent,
-    audience,
+    audiences,
     tee: machine.tee,
     verdict: 'issued',
     status: 'affirming',
@@ -142,16 +145,48 @@ export function attestation({
     runtimeClaims: claims,
     evidence: machine.attest(claims, measurementOf(measurement)),
     endorsementsDigest: machine.endorsements.digest,
-    token: undefined,
+    leafHash: number.toString(16).padStart(64, '0'),
   }
 }
 
-export async function stored(store: Store, asked: Attestation): Promise<AppraisalRecord> {
+export async function stored(
+  store: Store,
+  asked: Attestation,
+  tokens: (record: AppraisalRecord) => readonly TokenRecord[] = () => [],
+): Promise<AppraisalRecord> {
   const record = attestation(asked)
   const { digest, ...parts } = asked.machine.endorsements
-  const challenge = { id: record.id, expiresAt: record.at }
-  await store.recordAttestation(challenge, record, { digest, parts })
+  await store.recordAttestation(attestationOf(record, { digest, parts }, tokens(record)))
   return record
+}
+
+/** Everything that is kept together; its challenge is known by the record's id. */
+export function attestationOf(
+  record: AppraisalRecord,
+  endorsements: RecordedAttestation['endorsements'],
+  tokens: readonly TokenRecord[] = [],
+): RecordedAttestation {
+  return {
+    challenge: { id: record.id, expiresAt: record.at },
+    appraisal: record,
+    endorsements,
+    tokens,
+    leaf: leafOf(record),
+  }
+}
+
+/** Stands where a real one would; nobody looks into it. */
+function leafOf({ id, leafHash, tenant }: AppraisalRecord): PendingLeaf {
+  const empty = new Uint8Array()
+  return {
+    kind: 'issuance',
+    entry: empty,
+    leafHash: new Uint8Array(Buffer.from(leafHash, 'hex')),
+    salt: empty,
+    record: empty,
+    tenant,
+    subject: id,
+  }
 }
 
 function nativeKey(): SigningKey {

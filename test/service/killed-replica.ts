@@ -43,10 +43,10 @@ async function run([remote = '', data = '', directory = '', point = '']: readonl
   }
   const store: Store = {
     ...database,
-    async acceptPolicy(previous, next) {
+    async acceptPolicy(previous, next, leaf) {
       die('before the swap')
       if (point === 'told') say('swapping')
-      const outcome = await database.acceptPolicy(previous, next)
+      const outcome = await database.acceptPolicy(previous, next, leaf)
       die('after the swap')
       return outcome
     },

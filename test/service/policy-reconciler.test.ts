@@ -2,9 +2,11 @@
 import { renameSync, rmSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { memoryStore } from '#src/adapters/memory-store.ts'
+import { systemRandom } from '#src/adapters/system.ts'
 import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import { Problem } from '#src/problems.ts'
 import { linkAfter } from '#src/service/acceptance-chain.ts'
+import { policyLeaf } from '#src/service/log-leaves.ts'
 import type { PolicyMirror, PolicyRecord, Store } from '#src/service/ports.ts'
 import {
   alice,
@@ -282,7 +284,7 @@ describe('a database that was restored from an older copy', () => {
     const links = await store.acceptancesOf('t')
     const record = await store.policyOf('t')
     if (links.length !== 1 || !record) throw new Error('the copy is made after one acceptance')
-    await copy.acceptPolicy(undefined, record)
+    await copy.acceptPolicy(undefined, record, policyLeaf(record, systemRandom))
     return copy
   }
 

@@ -1,13 +1,17 @@
 /** What operators are told about a policy, and what is forgotten when it is old. */
 import { describe, expect, test } from 'vitest'
 import { memoryStore } from '#src/adapters/memory-store.ts'
+import { systemRandom } from '#src/adapters/system.ts'
 import type { Policy } from '#src/policy/policy.ts'
+import { denialsTime, policyLeaf } from '#src/service/log-leaves.ts'
+import type { PendingLeaf } from '#src/service/log-ports.ts'
 import { decideAlike } from '#src/service/policy-comparison.ts'
 import { policyReport } from '#src/service/policy-report.ts'
 import type { PolicyCondition, Store } from '#src/service/ports.ts'
 import { forgetOld } from '#src/service/retention.ts'
 import type { Tenant } from '#src/service/verifier.ts'
 import { AT, snpMachine, stored } from './fleet.ts'
+import { decide, openedLog } from './log-scene.ts'
 import { BOT, manifest, policyOf, rule, rulesAnswering } from './policies.ts'
 
 const HOUR = 3600_000
@@ -27,7 +31,8 @@ function serving(store: Store, policy: Policy | undefined) {
 
 async function accepting(store: Store, { commit, digest }: Policy): Promise<void> {
   const record = { tenant: 't', sequence: 1, commit, digest, marks: {}, provenance: {} }
-  await store.acceptPolicy(undefined, { ...record, acceptedAt: ago(60_000) })
+  const accepted = { ...record, acceptedAt: ago(60_000) }
+  await store.acceptPolicy(undefined, accepted, policyLeaf(accepted, systemRandom))
 }
 
 describe('a report', () => {
@@ -97,6 +102,28 @@ test('what is old is forgotten, each kind at its own age', async () => {
   await forgetOld(store, AT, { evidenceMs: DAY })
   expect(await store.findAppraisal(young.id)).toBeUndefined()
   expect(await store.findEndorsements(young.endorsementsDigest)).toBeUndefined()
+})
+
+test('denials leave the log’s private half two days after their evidence, and their root stays', async () => {
+  const store = memoryStore()
+  const { sequence, clock } = await openedLog(store)
+  const denied = []
+  for (const days of [33, 31, 0]) {
+    clock.at = ago(days * DAY)
+    denied.push(await decide(store, 'refused'), await decide(store))
+    await sequence()
+  }
+  const [old, issued, young] = denied as [PendingLeaf, PendingLeaf, PendingLeaf]
+  await forgetOld(store, AT)
+  expect(await store.leafPlace(old.leafHash)).toBeUndefined()
+  expect(await store.leafBody(old.leafHash)).toBeUndefined()
+  for (const { leafHash } of [issued, young]) {
+    expect(await store.leafPlace(leafHash)).toBeDefined()
+    expect(await store.leafBody(leafHash)).toBeDefined()
+  }
+  expect(await store.logEntries(0, 10)).toHaveLength(6)
+  // What is no such entry tells no time, and is kept.
+  expect(denialsTime(issued.entry)).toBeUndefined()
 })
 
 describe('two policies decide', () => {

@@ -7,9 +7,18 @@ import { memoryStore } from '#src/adapters/memory-store.ts'
 import { openPgliteStore } from '#src/adapters/pglite-store.ts'
 import type { Policy } from '#src/policy/policy.ts'
 import { proofCache } from '#src/rats/proof-cache.ts'
-import type { DriftReport, Store } from '#src/service/ports.ts'
+import type { AppraisalRecord, DriftReport, Store } from '#src/service/ports.ts'
 import { type Reappraisal, reappraise } from '#src/service/reappraise.ts'
-import { AT, attestation, type Machine, snpMachine, stored, tdxMachine, tenant } from './fleet.ts'
+import {
+  AT,
+  attestation,
+  attestationOf,
+  type Machine,
+  snpMachine,
+  stored,
+  tdxMachine,
+  tenant,
+} from './fleet.ts'
 import { BOT, manifest, policyOf, rule, rulesAnswering } from './policies.ts'
 
 const DAY = 24 * 3600_000
@@ -104,7 +113,7 @@ describe('drift is', () => {
     ],
   ])('%s', async (_, from, to, nowFailing) => {
     const store = memoryStore()
-    await stored(store, { machine: one, audience: 'kms.example' })
+    await stored(store, { machine: one, audiences: ['kms.example'] })
     expect((await drift(store, [from, to])).entries).toMatchObject([
       { after: 'refused', nowFailing },
     ])
@@ -117,9 +126,10 @@ describe('drift is', () => {
     const { endorsements } = await import('#src/rats/endorsements.ts')
     const none = endorsements()
     await store.recordAttestation(
-      { id: record.id, expiresAt: AT },
-      { ...record, endorsementsDigest: none.digest },
-      { digest: none.digest, parts: none },
+      attestationOf(
+        { ...record, endorsementsDigest: none.digest },
+        { digest: none.digest, parts: none },
+      ),
     )
     const waives = policyOf({
       manifests: {
@@ -148,12 +158,11 @@ describe('evidence is left out', () => {
   test('when its endorsements are kept no more, or under a wrong name', async () => {
     const store = memoryStore()
     const gone = attestation({ machine: one })
-    await store.recordAttestation({ id: 'gone', expiresAt: AT }, gone, undefined)
+    await store.recordAttestation(attestationOf(gone, undefined))
     const { digest: _, ...parts } = two.endorsements
+    const wrong = { ...two, endorsements: { ...two.endorsements, digest: 'wrong' } }
     await store.recordAttestation(
-      { id: 'wrong', expiresAt: AT },
-      attestation({ machine: { ...two, endorsements: { ...two.endorsements, digest: 'wrong' } } }),
-      { digest: 'wrong', parts },
+      attestationOf(attestation({ machine: wrong }), { digest: 'wrong', parts }),
     )
     expect(await drift(store, [old, narrower])).toMatchObject({
       examined: 0,
@@ -166,7 +175,7 @@ describe('evidence is left out', () => {
     const store = memoryStore()
     await stored(store, { machine: one, at: new Date(since.getTime() - 1) })
     const foreign = { ...attestation({ machine: one }), tenant: 'acme' }
-    await store.recordAttestation({ id: 'f', expiresAt: AT }, foreign, undefined)
+    await store.recordAttestation(attestationOf(foreign, undefined))
     expect(await drift(store, [old, narrower])).toMatchObject({ examined: 0, unexaminable: 0 })
   })
 
@@ -181,6 +190,28 @@ describe('evidence is left out', () => {
     })
     expect(told).toEqual([3])
   })
+})
+
+test.each<[string, Partial<AppraisalRecord>]>([
+  ['no length of a report', { findings: [{ id: 'snp.report.length', outcome: 'fail' }] }],
+  ['no signature', { findings: [{ id: 'snp.report.signature', outcome: 'fail' }] }],
+  ['another’s binding', { findings: [{ id: 'binding.report-data', outcome: 'fail' }] }],
+  ['nothing that was kept', { evidence: undefined }],
+])('forgeries with %s, which anybody may send, crowd nothing out', async (_, change) => {
+  const store = memoryStore()
+  await stored(store, { machine: one })
+  for (let n = 1; n <= 40; n++) {
+    const record = attestation({ machine: one, at: new Date(AT.getTime() + n * 1000) })
+    const forged = { ...record, verdict: 'refused', ...change } as const
+    await store.recordAttestation(attestationOf(forged, undefined))
+  }
+  expect(await drift(store, [old, narrower], { most: 3 })).toMatchObject({
+    examined: 1,
+    unexaminable: 0,
+    changed: 1,
+  })
+  // Nor are they read through for ever.
+  expect(await drift(store, [old, narrower], { most: 1 })).toMatchObject({ examined: 0 })
 })
 
 test('it ends when it is told to', async () => {

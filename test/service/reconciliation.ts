@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openGitMirror } from '#src/adapters/git-mirror.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
+import { systemRandom } from '#src/adapters/system.ts'
 import type { RuleEngine } from '#src/policy/rules/rule.ts'
 import { waivableByPolicy } from '#src/service/open-verifier.ts'
 import { policyReconciler, type ReconcilerRequest } from '#src/service/policy-reconciler.ts'
@@ -64,6 +65,7 @@ export function rig(
       waivable: waivableByPolicy(),
       claimSchemas: new Map(tees.map(({ name, claimSchema }) => [name, claimSchema])),
       clock,
+      random: systemRandom,
       journal: { record: (entry) => journal.push(entry) },
       replica: 'replica-1',
       ...rest,

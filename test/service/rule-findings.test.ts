@@ -91,14 +91,14 @@ describe('a rule', () => {
   ])('%s', async (_, asked, answer, expected) => {
     const finding = { id: 'rule.a', cites: 'rules/prod.yaml:7', informs: 'configuration' }
     for (const from of ['memory', 'asking'] as const)
-      expect(await ruleFindings(prepared([asked], [answer], from), input)).toMatchObject([
+      expect(await ruleFindings(prepared([asked], [answer], from), [input])).toMatchObject([
         { ...finding, ...expected },
       ])
   })
 
   test('is never left out, and stands where the policy has it', async () => {
     const rules = [rule('b'), rule('a', { tee: 'sgx' }), rule('c')]
-    const found = await ruleFindings(prepared(rules, [{ answer: true }]), input)
+    const found = await ruleFindings(prepared(rules, [{ answer: true }]), [input])
     expect(found.map(({ id, outcome }) => `${id} ${outcome}`)).toEqual([
       'rule.b pass',
       'rule.a not-applicable',
@@ -111,10 +111,52 @@ describe('a rule', () => {
     expect(await ruleFindings(asked, undefined)).toMatchObject([{ outcome: 'not-reached' }])
   })
 
+  test('is asked once for each audience, and the gravest answer counts, with its audience', async () => {
+    const asked = (audience: string) => ({ ...input, request: { ...input.request, audience } })
+    const answering = (severity: Rule['severity']): PreparedRules => ({
+      ...prepared([rule('a', { severity })], []),
+      ask: async ({ request }) => [request.audience === 'bad' ? no('x') : { answer: true }],
+    })
+    for (const [severity, outcome] of [
+      ['deny', 'fail'],
+      ['warning', 'waived'],
+    ] as const)
+      expect(
+        await ruleFindings(answering(severity), ['good', 'bad', 'good'].map(asked)),
+      ).toMatchObject([{ outcome, detail: expect.stringMatching('^for bad: message of a') }])
+    expect(await ruleFindings(answering('deny'), ['good', 'fine'].map(asked))).toMatchObject([
+      { outcome: 'pass' },
+    ])
+  })
+
+  test('that only warns for one audience and cannot be asked for another refuses', async () => {
+    const answers: Readonly<Record<string, RuleAnswer>> = {
+      warned: no('x'),
+      broken: { fault: 'out of time' },
+    }
+    const answering: PreparedRules = {
+      ...prepared([rule('a', { severity: 'warning' })], []),
+      ask: async ({ request }) => [answers[request.audience]],
+    }
+    const inputs = Object.keys(answers).map((audience) => ({
+      ...input,
+      request: { ...input.request, audience },
+    }))
+    expect(await ruleFindings(answering, inputs)).toMatchObject([
+      { outcome: 'fail', detail: expect.stringMatching('^for broken: ') },
+    ])
+  })
+
+  test('that no audience was asked of refuses', async () => {
+    const findings = await ruleFindings(prepared([rule('a')], []), [])
+    expect(findings).toMatchObject([{ outcome: 'not-reached' }])
+    expect(statusOf(trustVector({ findings, assurance: 'hardware' }))).toBe('contraindicated')
+  })
+
   test('that only warns caps the status at warning', async () => {
     const findings = await ruleFindings(
       prepared([rule('a', { severity: 'warning' }), rule('b')], [no('x'), { answer: true }]),
-      input,
+      [input],
     )
     expect(statusOf(trustVector({ findings, assurance: 'hardware' }))).toBe('warning')
   })
@@ -135,11 +177,29 @@ describe('the remote policy', () => {
       { outcome: 'fail', detail: expect.stringMatching('no answer') },
     ],
   ])('%s', async (_, answer, expected) =>
-    expect(await remoteFinding({ policy: { ask: async () => answer } }, question)).toMatchObject({
+    expect(await remoteFinding({ policy: { ask: async () => answer } }, [question])).toMatchObject({
       id: 'policy.remote.allows',
       ...expected,
     }),
   )
+
+  test('is asked about every audience, and one denial is enough', async () => {
+    const about = (audience: string) => ({
+      ...question,
+      resource: { audience, scopes: [] },
+    })
+    const policy = {
+      ask: async ({ resource }: { resource: { audience: string } }): Promise<RuleAnswer> =>
+        resource.audience === 'b' ? no('x') : { answer: true },
+    }
+    expect(await remoteFinding({ policy }, ['a', 'b'].map(about))).toMatchObject({
+      outcome: 'fail',
+      detail: expect.stringMatching('^for b: '),
+    })
+    expect(await remoteFinding({ policy }, ['a', 'c'].map(about))).toMatchObject({
+      outcome: 'pass',
+    })
+  })
 
   test('is not asked when something was refused before', async () => {
     const policy = { ask: async () => Promise.reject(new Error('was asked')) }
@@ -156,7 +216,6 @@ test('a rule sees what the schema names, and nothing that differs with every quo
     release: { environment: 'e', agent: 'a', version: '1', generation: 1 } as AgentRelease,
     referenceValue: undefined,
     tenant: 't',
-    audience: undefined,
     claims: {
       reportData: 'aa',
       vmpl: 0,

@@ -82,24 +82,50 @@ const runtime = z.strictObject({
     .default({}),
 })
 
-const rule = z.strictObject({
-  audience: line(255).describe('For whom a token is issued: its aud.'),
-  ttl: duration({ least: '1s', most: '300s' }).describe('How long a token lives, at most 300s.'),
-  scopes: unique(
-    z
-      .array(
-        z
-          .string()
-          .regex(
-            /^[a-z][a-z0-9-]{0,31}:[a-z0-9][a-z0-9._/-]{0,127}$/,
-            'must be such as secret:db-ro or model:llama-small',
-          ),
-      )
-      .max(64),
+/** Clouds have no way to ask whether a token still holds: what leaves for them ends soon (design section 6). */
+const LONGEST_FEDERATION_SECONDS = 300
+/** Of the claim `scope`: with it, a token stays below the 8 KiB that many servers allow a header. */
+const MOST_SCOPE_TEXT = 1024
+
+const scopes = unique(
+  z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[a-z][a-z0-9-]{0,31}:[a-z0-9][a-z0-9._/-]{0,127}$/,
+          'must be such as secret:db-ro or model:llama-small',
+        ),
+    )
+    .max(64),
+)
+  .refine(
+    (all) => all.join(' ').length <= MOST_SCOPE_TEXT,
+    `must be at most ${MOST_SCOPE_TEXT} characters together: they travel in every token`,
   )
-    .default([])
-    .describe('What a token for this audience may be exchanged for.'),
-})
+  .default([])
+  .describe('What a token for this audience may be exchanged for.')
+
+const rule = z
+  .strictObject({
+    audience: line(255).describe(
+      'For whom a token is issued: its aud. Requests name the rule by it, for a workload token too.',
+    ),
+    token: z
+      .enum(['possession', 'federation', 'workload'])
+      .default('possession')
+      .describe(
+        'possession: used with a proof of the attested key, the only one that releases secrets. federation: a bearer token for clouds and gateways. workload: a SPIFFE WIT-SVID, without aud.',
+      ),
+    ttl: duration({ least: '1s', most: '15m' }).describe(
+      'How long a token lives: at most 15m, and at most 300s for federation.',
+    ),
+    scopes,
+  })
+  .refine(({ token, ttl }) => token !== 'federation' || ttl <= LONGEST_FEDERATION_SECONDS, {
+    path: ['ttl'],
+    message: `must be at most ${LONGEST_FEDERATION_SECONDS}s for a federation token`,
+  })
 
 export const manifestSchema = z
   .strictObject({

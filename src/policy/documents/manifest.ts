@@ -60,8 +60,9 @@ export function readManifest(
       notAfter: metadata.notAfter,
       referenceValues,
       waivers: new Map(spec.waivers.map(({ check, reason }) => [check, reason])),
-      rules: spec.release.map(({ audience, ttl, scopes }) => ({
+      rules: spec.release.map(({ audience, token, ttl, scopes }) => ({
         audience,
+        form: token,
         tokenTtlSeconds: ttl,
         scopes,
       })),

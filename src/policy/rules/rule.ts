@@ -64,7 +64,10 @@ export interface RuleInput {
   }
   readonly request: {
     readonly tenant: string
-    /** Empty where none was asked for. */
+    /**
+     * For whom a token is to be. A request for several is asked once for each, and every answer counts. Empty where the
+     * request names none and the release allows several, which is refused.
+     */
     readonly audience: string
   }
   /** The TEE's claims (Tee.claims), of authentic evidence. */

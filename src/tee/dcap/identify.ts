@@ -15,6 +15,7 @@ export function identifyTd(
   const settings = [mrConfigId, mrOwner, mrOwnerConfig]
   const module = [mrSeam, mrSignerSeam, ...(mrServiceTd ? [mrServiceTd] : [])]
   return {
+    hardware: 'INTEL_TDX',
     launch: toHex(mrTd),
     digests: named(mrTd, ...registers, ...settings, ...module),
     platforms: platformsOf(endorsement),
@@ -27,6 +28,7 @@ export function identifyEnclave(
 ): EvidenceIdentity {
   const { mrEnclave, mrSigner, configId } = body
   return {
+    hardware: 'INTEL_SGX',
     launch: toHex(mrEnclave),
     digests: named(mrEnclave, mrSigner, configId),
     platforms: platformsOf(endorsement),

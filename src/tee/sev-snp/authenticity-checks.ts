@@ -10,7 +10,7 @@ import { type Check, type Judgement, notApplicable, refuse } from '../../rats/ch
 import { pathChecks } from '../../rats/path-checks.ts'
 import type { Presented } from '../../rats/tee.ts'
 import { MASK_CHIP_KEY } from './bits.ts'
-import { isSignedBy, type SnpEndorsement, type VersionedEndorsementKey } from './endorse.ts'
+import { reportSignature, type SnpEndorsement, type VersionedEndorsementKey } from './endorse.ts'
 import type { SnpEvidence } from './evidence.ts'
 import { productOfCpuid } from './product.ts'
 import { describeTcb, sameTcb, tcbOf } from './tcb.ts'
@@ -217,10 +217,10 @@ function judgeFreshness({ endorsement, at }: Subject): Judgement {
   )
 }
 
-function judgeSignature({ evidence, endorsement }: Subject): Judgement {
+function judgeSignature({ evidence, endorsement, verifySignature }: Subject): Judgement {
   const { certificate } = vekOf(endorsement)
   return (
-    isSignedBy(certificate, evidence) ||
+    verifySignature(reportSignature(certificate, evidence)) ||
     refuse(
       'the signature on the report was not made by the certified key: report, signature or certificate is not the original',
       `R ${toHex(evidence.report.signatureR)}, S ${toHex(evidence.report.signatureS)}`,

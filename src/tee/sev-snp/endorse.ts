@@ -13,6 +13,7 @@ import type { Interval } from '../../pki/interval.ts'
 import { type PathResult, validatePath } from '../../pki/path.ts'
 import { ecdsaP384Sha384, rsaPssSha384 } from '../../pki/scheme.ts'
 import { proofKind } from '../../rats/proof-cache.ts'
+import type { SignatureQuestion } from '../../rats/signature-answers.ts'
 import type { EndorseContext, Endorsed } from '../../rats/tee.ts'
 import type { SigningKey } from './bits.ts'
 import type { SnpEvidence } from './evidence.ts'
@@ -46,15 +47,27 @@ export function endorse(evidence: SnpEvidence, context: EndorseContext): SnpEndo
   if (known) return known
   const endorsement = examine(evidence, context)
   // The key names fields that nobody has verified yet: only a report that this VEK signed earns a place in the cache.
-  if (isFaultless(endorsement) && isSignedBy(endorsement.vek.certificate, evidence))
+  if (
+    isFaultless(endorsement) &&
+    context.verifySignature(reportSignature(endorsement.vek.certificate, evidence))
+  )
     context.proofs.put(proofs, key, { ...endorsement, ...endorsement.vek.path.validity })
   return endorsement
+}
+
+/** Of a machine that was seen before. The first time, reading its certificates takes longer than its signature. */
+export function slowSignature(
+  evidence: SnpEvidence,
+  context: Omit<EndorseContext, 'verifySignature'>,
+): SignatureQuestion | undefined {
+  const known = context.proofs.get(proofs, proofKey(evidence, context), context.at)
+  return known?.vek && reportSignature(known.vek.certificate, evidence)
 }
 
 /** Everything that `examine` reads: roots, supplied endorsements, the table, and what selects the VEK. */
 function proofKey(
   { certificateTable, signingKey, report }: SnpEvidence,
-  { anchors, endorsements }: EndorseContext,
+  { anchors, endorsements }: Pick<EndorseContext, 'anchors' | 'endorsements'>,
 ): string {
   const table = certificateTable.length === 0 ? '' : hash('sha256', certificateTable, 'hex')
   const chosenBy = `${signingKey}|${toHex(report.chipId)}|${toHex(report.reportedTcb)}`
@@ -157,9 +170,16 @@ function readAll<T>(
   return { read, unreadable }
 }
 
-export function isSignedBy({ publicKey }: Certificate, { report, signed }: SnpEvidence): boolean {
-  const signature = derFromLittleEndian(report.signatureR, report.signatureS)
-  return ecdsaP384Sha384.verifies(publicKey, signed, signature)
+export function reportSignature(
+  { publicKey }: Certificate,
+  { report, signed }: SnpEvidence,
+): SignatureQuestion {
+  return {
+    scheme: ecdsaP384Sha384,
+    key: publicKey,
+    message: signed,
+    signature: derFromLittleEndian(report.signatureR, report.signatureS),
+  }
 }
 
 function isFaultless(

@@ -8,10 +8,17 @@ import type { SnpEvidence } from './evidence.ts'
 export function identify({ report }: SnpEvidence, { vek }: SnpEndorsement): EvidenceIdentity {
   const { measurement, hostData, idKeyDigest, authorKeyDigest, chipId } = report
   return {
+    hardware: hardwareOf(vek),
     launch: toHex(measurement),
     digests: named(measurement, hostData, idKeyDigest, authorKeyDigest),
     platforms: [...chipOf(chipId, vek), ...(vek ? [vek.certificate.sha256] : [])],
   }
+}
+
+/** The product line is the certificate's word: the report of an old firmware does not say it. */
+function hardwareOf(vek: SnpEndorsement['vek']): string {
+  const product = typeof vek?.extensions === 'object' ? vek.extensions.product.name : undefined
+  return product === undefined ? 'AMD_SEV_SNP' : `AMD_SEV_SNP_${product.toUpperCase()}`
 }
 
 /** A host can mask the chip in its reports, but not in the certificate of the key that signed them. */

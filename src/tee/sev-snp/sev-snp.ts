@@ -5,7 +5,7 @@ import { authenticityChecks } from './authenticity-checks.ts'
 import { claimSchema } from './claim-schema.ts'
 import { claims, inspect } from './claims.ts'
 import { configurationChecks } from './configuration-checks.ts'
-import { endorse, type SnpEndorsement } from './endorse.ts'
+import { endorse, type SnpEndorsement, slowSignature } from './endorse.ts'
 import { decodeEvidence, type SnpEvidence, structure } from './evidence.ts'
 import { identify } from './identify.ts'
 import { referenceChecks } from './reference-checks.ts'
@@ -37,6 +37,7 @@ export const sevSnp = defineTee<SnpEvidence, SnpEndorsement, SnpReference>({
   recognises,
   decode: decodeEvidence,
   endorse,
+  slowSignature,
   bind: ({ report }) => report.reportData,
   claims,
   claimSchema,

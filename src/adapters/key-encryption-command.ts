@@ -1,0 +1,85 @@
+/**
+ * A key-encryption key that never leaves where it is held: an HSM, a cloud's key service, a TPM. A program that the operator
+ * trusts wraps and unwraps data keys with it, as C_WrapKey and C_UnwrapKey of PKCS #11 do. It is run as
+ * `PROGRAM --wrap HANDLE` or `PROGRAM --unwrap HANDLE`, reads the bytes from standard input, writes bytes to standard output
+ * and exits 0. Neither the data key nor anything else that is secret is among its arguments.
+ */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
+import { KEY_ENCRYPTION_ID_SIZE, type KeyEncryption } from '../service/key-encryption.ts'
+
+export interface KeyCommand {
+  /** Absolute. */
+  readonly program: string
+  /** What it knows the key by: `pkcs11:object=vouchsafe-kek`, a label, an address. */
+  readonly handle: string
+  /** PATH and HOME for it, and whatever tells it where its device is; none of it is logged. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Default 10 s. */
+  readonly timeoutMs?: number
+}
+
+const TIMEOUT_MS = 10_000
+const LARGEST_ANSWER = 4096
+const LARGEST_COMPLAINT = 512
+
+/** Keys of two programs, or of two handles, are different keys. */
+export function keyEncryptionByCommand(command: KeyCommand): KeyEncryption {
+  const { handle } = command
+  const id = createHash('sha256').update(`vouchsafe/key-encryption-handle/v1\0${handle}`).digest()
+  return {
+    name: `command:${handle}`,
+    id: new Uint8Array(id.subarray(0, KEY_ENCRYPTION_ID_SIZE)),
+    wrap: async (dataKey) => await run(command, '--wrap', dataKey),
+    unwrap: async (wrapped) => await run(command, '--unwrap', wrapped),
+  }
+}
+
+async function run(
+  { program, handle, env, timeoutMs = TIMEOUT_MS }: KeyCommand,
+  verb: '--wrap' | '--unwrap',
+  input: Uint8Array,
+): Promise<Uint8Array> {
+  const child = spawn(program, [verb, handle], { env, stdio: 'pipe', timeout: timeoutMs })
+  // It may end without reading: then its exit says why.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  let isTooLong = false
+  let read = 0
+  child.stdout.on('data', (chunk: Buffer) => {
+    read += chunk.length
+    if (read <= LARGEST_ANSWER || isTooLong) return
+    isTooLong = true
+    child.kill('SIGKILL')
+  })
+  const complaint = firstBytes(child.stderr)
+  const ended = new Promise<string | undefined>((resolve) => {
+    child.on('error', (cause) => resolve(`cannot be run: ${cause.message}`))
+    child.on('close', (code, signal) =>
+      resolve(
+        code === 0
+          ? undefined
+          : signal
+            ? `was ended by ${signal}, within ${timeoutMs / 1000} s`
+            : `exited ${code}${complaint()}`,
+      ),
+    )
+  })
+  const [answer, fault] = await Promise.all([buffer(child.stdout), ended])
+  const why = isTooLong ? `answered more than ${LARGEST_ANSWER} bytes` : fault
+  if (why !== undefined) throw new Error(`${program} ${verb} ${handle} ${why}`)
+  return new Uint8Array(answer)
+}
+
+/** What it says to operators: its standard error never carries keys, by contract. */
+function firstBytes(stream: NodeJS.ReadableStream): () => string {
+  let text = ''
+  stream.on('data', (chunk: Buffer) => {
+    if (text.length < LARGEST_COMPLAINT) text += chunk.toString('utf8')
+  })
+  return () => {
+    const line = text.slice(0, LARGEST_COMPLAINT).trim().replaceAll(/\s+/g, ' ')
+    return line === '' ? '' : `: ${line}`
+  }
+}

@@ -1,0 +1,72 @@
+/** Attestations with the evidence and the endorsements that they rest on, in memory. */
+import type { PendingLeaf } from '../service/log-ports.ts'
+import type { AppraisalRecord, KeptEndorsements, Store } from '../service/ports.ts'
+import type { TokenRecord } from '../service/token-ports.ts'
+import { fault } from './memory-fault.ts'
+import { isUuid } from './uuid-text.ts'
+
+type AppraisalStore = Pick<
+  Store,
+  | 'recordAttestation'
+  | 'findAppraisal'
+  | 'findEndorsements'
+  | 'appraisalsOf'
+  | 'pruneEvidence'
+  | 'pruneChallenges'
+>
+
+export interface Companions {
+  /** Throws where a token of that jti is kept already; the result keeps them. */
+  readonly prepareTokens: (tokens: readonly TokenRecord[]) => () => void
+  /** Throws, and queues none, where one of these leaves waits already. */
+  readonly queue: (leaves: readonly PendingLeaf[]) => void
+}
+
+export function memoryAppraisals({ prepareTokens, queue }: Companions): AppraisalStore {
+  const used = new Map<string, Date>()
+  const appraisals = new Map<string, AppraisalRecord>()
+  const endorsements = new Map<string, KeptEndorsements['parts']>()
+  return {
+    async recordAttestation({ challenge, appraisal, endorsements: held, tokens, leaf }) {
+      if (used.has(challenge.id)) return 'challenge-used'
+      if (appraisals.has(appraisal.id)) throw fault(`there is an appraisal ${appraisal.id} already`)
+      const keepTokens = prepareTokens(tokens)
+      queue([leaf])
+      // From here on nothing throws.
+      keepTokens()
+      used.set(challenge.id, challenge.expiresAt)
+      appraisals.set(appraisal.id, appraisal)
+      if (held) endorsements.set(held.digest, held.parts)
+      return 'recorded'
+    },
+    findAppraisal: async (id) => appraisals.get(id),
+    findEndorsements: async (digest) => endorsements.get(digest),
+    async appraisalsOf(tenant, { since, limit, before }) {
+      if (before && !isUuid(before.id)) return []
+      return [...appraisals.values()]
+        .filter((record) => record.tenant === tenant && record.at >= since)
+        .toSorted(newestFirst)
+        .filter((record) => !before || newestFirst(before, record) < 0)
+        .slice(0, limit)
+    },
+    async pruneEvidence(before) {
+      const gone = [...appraisals.values()].filter(({ at }) => at < before)
+      for (const { id } of gone) appraisals.delete(id)
+      const needed = new Set([...appraisals.values()].map((kept) => kept.endorsementsDigest))
+      for (const digest of endorsements.keys()) if (!needed.has(digest)) endorsements.delete(digest)
+      return gone.length
+    },
+    async pruneChallenges(before) {
+      const expired = [...used].filter(([, expiresAt]) => expiresAt < before)
+      for (const [id] of expired) used.delete(id)
+      return expired.length
+    },
+  }
+}
+
+function newestFirst(
+  a: Pick<AppraisalRecord, 'at' | 'id'>,
+  b: Pick<AppraisalRecord, 'at' | 'id'>,
+): number {
+  return b.at.getTime() - a.at.getTime() || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+}

@@ -1,0 +1,95 @@
+/** An appraisal as the database holds it: columns for what is searched by, names of contents, and the rest as one document. */
+import { z } from 'zod'
+import { toHex } from '../bytes/encoding.ts'
+import type { AppraisalRecord } from '../service/ports.ts'
+import type { TokenRecord } from '../service/token-ports.ts'
+import type { appraisals } from './schema.ts'
+import { type FoundContents, findContents } from './sql-contents.ts'
+import type { Database } from './sql-engine.ts'
+
+/** Of the row: `id`, `at` and the like are columns of it. */
+type Document = Pick<
+  AppraisalRecord,
+  | 'requestId'
+  | 'audiences'
+  | 'tee'
+  | 'status'
+  | 'trustVector'
+  | 'policyCommit'
+  | 'policyDigest'
+  | 'manifest'
+  | 'layers'
+  | 'runtimeClaims'
+> & {
+  /** JSON has no undefined. */
+  readonly manifestProvenance: Json<AppraisalRecord['manifestProvenance']>
+  readonly referenceValue: Json<AppraisalRecord['referenceValue']>
+  /** Their jtis: the tokens of an appraisal are found by these. */
+  readonly tokens: readonly string[]
+}
+type Json<T> = Exclude<T, undefined> | null
+
+export function documentOf(record: AppraisalRecord, tokens: readonly TokenRecord[]): string {
+  const document: Document = {
+    requestId: record.requestId,
+    audiences: record.audiences,
+    tee: record.tee,
+    status: record.status,
+    trustVector: record.trustVector,
+    policyCommit: record.policyCommit,
+    policyDigest: record.policyDigest,
+    manifest: record.manifest,
+    manifestProvenance: record.manifestProvenance ?? null,
+    referenceValue: record.referenceValue ?? null,
+    layers: record.layers,
+    runtimeClaims: record.runtimeClaims,
+    tokens: tokens.map(({ jti }) => jti),
+  }
+  return JSON.stringify(document)
+}
+
+type AppraisalRow = typeof appraisals.$inferSelect
+
+export async function recordsOf(
+  database: Database,
+  rows: readonly AppraisalRow[],
+): Promise<readonly AppraisalRecord[]> {
+  const wanted = rows.flatMap(({ findings, auxblob, eventLog }) => [
+    { kind: 'findings' as const, digest: findings },
+    ...(auxblob === null ? [] : [{ kind: 'auxblob' as const, digest: auxblob }]),
+    ...(eventLog === null ? [] : [{ kind: 'event-log' as const, digest: eventLog }]),
+  ])
+  const found = await findContents(database, wanted)
+  return rows.map((row) => recordOf(row, found))
+}
+
+function recordOf(row: AppraisalRow, found: FoundContents): AppraisalRecord {
+  const { record, quote, findings, auxblob, eventLog, leafHash, ...columns } = row
+  // documentOf wrote it, or migration 0002.
+  const { tokens: _, manifestProvenance, referenceValue, ...document } = record as Document
+  return {
+    ...columns,
+    ...document,
+    manifestProvenance: manifestProvenance
+      ? { commit: manifestProvenance.commit, principal: manifestProvenance.principal ?? undefined }
+      : undefined,
+    referenceValue: referenceValue ?? undefined,
+    findings: found.findings(findings),
+    // No evidence is empty: none of it is kept.
+    evidence:
+      quote.length === 0
+        ? undefined
+        : {
+            quote,
+            ...(auxblob !== null && { auxblob: found.bytes('auxblob', auxblob) }),
+            ...(eventLog !== null && { eventLog: found.bytes('event-log', eventLog) }),
+          },
+    leafHash: toHex(leafHash),
+  }
+}
+
+const tokensSchema = z.object({ tokens: z.array(z.string()) })
+
+export function tokenIdsIn(record: unknown): readonly string[] {
+  return tokensSchema.parse(record).tokens
+}

@@ -1,0 +1,74 @@
+/** `vouchsafe keys rewrap`: every stored key under another key-encryption key. */
+import { decodedKey } from '../config/key-settings.ts'
+import { YES } from './answering.ts'
+import { Mistake, parseArguments } from './arguments.ts'
+import { readFile } from './files.ts'
+import { withStoredKeys } from './keys-access.ts'
+import type { KeysDeps } from './keys-deps.ts'
+import { flagsOf, settingOptions } from './setting-options.ts'
+import { counted } from './text.ts'
+
+const options = {
+  'new-key-file': { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  ...settingOptions,
+} as const
+
+const help = `vouchsafe keys rewrap: put every stored key under another key-encryption key
+
+The database is the one that the settings of \`vouchsafe serve\` name. All keys change in one transaction: cut short, they
+are as they were, and the command may be run again. The signing keys themselves stay the same, and no token is affected.
+
+  Without an interruption, on PostgreSQL or after a restart:
+    1. openssl rand -hex 32 > new && chmod 600 new
+    2. start every replica with VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=new (or a VOUCHSAFE_KEY_ENCRYPTION_COMMAND) and
+       VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE=old
+    3. vouchsafe keys rewrap, with the same settings
+    4. leave out the previous one, and destroy it with its backups
+
+  --new-key-file FILE    put them under this key, in place of the one that the settings name; then change the settings
+  --json                 {resealed, already, sealedUnder}
+
+Exits 0 or 1 (could not tell: nothing was changed).
+
+Example:
+  vouchsafe keys rewrap --new-key-file new
+`
+
+export async function rewrapKeysVerb(args: readonly string[], deps: KeysDeps): Promise<number> {
+  const { values, positionals } = parseArguments('keys rewrap', args, options)
+  if (values.help) {
+    deps.out(help)
+    return YES
+  }
+  const [stray] = positionals
+  if (stray !== undefined)
+    throw new Mistake(
+      `\`vouchsafe keys rewrap\` takes no ${stray}.`,
+      'Name the file of the new key with --new-key-file; never write a key on a command line.',
+    )
+  const file = values['new-key-file']
+  const secret = file === undefined ? undefined : await newKey(file, deps)
+  const done = await withStoredKeys({ flags: flagsOf(values), deps }, (keys) => keys.reseal(secret))
+  const { resealed, already, sealedUnder } = done
+  deps.out(
+    values.json
+      ? `${JSON.stringify({ resealed, already, sealedUnder })}\n`
+      : `${[
+          `${counted(resealed, 'key is', 'keys are')} sealed under the key-encryption key ${sealedUnder} now; ${already} ${already === 1 ? 'was' : 'were'} before.`,
+          file === undefined
+            ? 'Next: leave VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE out, and destroy the old key with its backups.'
+            : `Next: set VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE to ${file}, and VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE to the old one until this command, run again, finds nothing left to do.`,
+        ].join('\n')}\n`,
+  )
+  return YES
+}
+
+async function newKey(file: string, { files }: Pick<KeysDeps, 'files'>): Promise<Uint8Array> {
+  const text = Buffer.from(await readFile(files, file, '--new-key-file')).toString('latin1')
+  const mistakes: string[] = []
+  const secret = decodedKey('--new-key-file', text, mistakes)
+  if (secret) return secret
+  throw new Mistake(`${mistakes.join('; ')}.`, 'Make one with `openssl rand -hex 32 > new`.')
+}

@@ -1,0 +1,43 @@
+/** Who holds the key-encryption key, by the settings: the one that seals first, then the one before. */
+import { keyEncryptionByCommand } from '../adapters/key-encryption-command.ts'
+import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
+import type { KeyEncryptionSetting } from '../config/key-settings.ts'
+import type { Secrets } from '../config.ts'
+import type { KeyEncryption, KeyEncryptions } from '../service/key-encryption.ts'
+
+/** `env`: of this process, for a program that holds the key. */
+export function keyEncryptionsOf(
+  {
+    keyEncryption,
+    previousKeyEncryptionKey,
+  }: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>,
+  env: Readonly<Record<string, string | undefined>>,
+): KeyEncryptions {
+  const current = encryptionOf(keyEncryption, env)
+  return previousKeyEncryptionKey
+    ? [current, keyEncryptionBySecret('file', previousKeyEncryptionKey)]
+    : [current]
+}
+
+function encryptionOf(
+  setting: KeyEncryptionSetting,
+  env: Readonly<Record<string, string | undefined>>,
+): KeyEncryption {
+  switch (setting.kind) {
+    case 'secret':
+      return keyEncryptionBySecret(setting.from, setting.secret)
+    case 'command':
+      return keyEncryptionByCommand({ ...setting, env: withoutOurs(env) })
+  }
+}
+
+/** What the program finds its device by, and none of our own settings: some hold secrets as values. */
+function withoutOurs(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => !name.startsWith('VOUCHSAFE_') && name !== 'DATABASE_URL',
+    ),
+  )
+}

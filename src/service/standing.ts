@@ -1,0 +1,189 @@
+/**
+ * Would the evidence of an earlier attestation pass again? Under the policy of now, at the time of its own appraisal; and
+ * by what its vendor says now, now. Only what says no counts: what cannot be had, is out of date or could not be asked
+ * takes nothing from anybody.
+ */
+
+import { holdsAt } from '../pki/interval.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { PreparedRules } from '../policy/rules/rule.ts'
+import type { Finding } from '../rats/check.ts'
+import { type EndorsementParts, type Endorsements, endorsements } from '../rats/endorsements.ts'
+import type { Evidence } from '../rats/evidence.ts'
+import type { AgentRelease } from '../rats/release.ts'
+import type { AnyTee } from '../rats/tee.ts'
+import { teeByName } from '../tee/registry.ts'
+import { type DecidingTenant, decide, type Matter } from './decision.ts'
+import type { AppraisalRecord, Store } from './ports.ts'
+import type { Tenant, Verifier } from './verifier.ts'
+
+export type Standing =
+  | { readonly standing: 'holds' }
+  /** One sentence, for operators. */
+  | { readonly standing: 'unexaminable'; readonly why: string }
+  | {
+      readonly standing: 'fallen'
+      readonly reason: 'policy' | 'collateral'
+      /** Ids of the checks that it fails now and did not. */
+      readonly failing: readonly string[]
+    }
+
+/** What may have changed since. */
+export type Aspect = Extract<Standing, { readonly standing: 'fallen' }>['reason']
+
+export interface Judging {
+  readonly verifier: Pick<Verifier, 'proofs'> & {
+    readonly store: Pick<Store, 'findEndorsements'>
+  }
+  readonly tenant: DecidingTenant & Pick<Tenant, 'collect'>
+  readonly policy: Policy
+  /** Now. */
+  readonly at: Date
+  readonly aspects: readonly Aspect[]
+}
+
+const holds: Standing = { standing: 'holds' }
+
+/** `record` is of an attestation that was granted. Throws Problem('storage-unavailable'). */
+export async function standingOf(record: AppraisalRecord, judging: Judging): Promise<Standing> {
+  const { verifier, policy, aspects } = judging
+  const tee = teeByName(record.tee)
+  if (!tee) return { standing: 'unexaminable', why: `${record.tee} is known no more` }
+  const { environment, agent } = record.runtimeClaims
+  const release = policy.releaseOf(environment, agent)
+  if (!release) return { standing: 'fallen', reason: 'policy', failing: ['release-unknown'] }
+  const parts = await verifier.store.findEndorsements(record.endorsementsDigest)
+  const kept = parts && endorsements(parts)
+  // Stored under a name that is not theirs, they would be another machine's.
+  if (kept?.digest !== record.endorsementsDigest)
+    return { standing: 'unexaminable', why: 'what its vendor said is kept no more' }
+  const { evidence } = record
+  if (!evidence) return { standing: 'unexaminable', why: 'its evidence is kept no more' }
+  const question: Question = { record, evidence, judging, tee, release, kept }
+  for (const aspect of aspects) {
+    const standing = await aspectsOf[aspect](question)
+    if (standing.standing !== 'holds') return standing
+  }
+  return holds
+}
+
+interface Question {
+  readonly record: AppraisalRecord
+  readonly evidence: Evidence
+  readonly judging: Judging
+  readonly tee: AnyTee
+  readonly release: AgentRelease
+  readonly kept: Endorsements
+}
+
+const aspectsOf: Readonly<Record<Aspect, (question: Question) => Promise<Standing>>> = {
+  policy: underPolicy,
+  collateral: byCollateral,
+}
+
+/**
+ * At the time of its appraisal, so that nothing but the policy is another. A release that came into force only since is
+ * judged by its validity now.
+ */
+async function underPolicy(question: Question): Promise<Standing> {
+  const { record, judging, release, kept } = question
+  const judged = await failures(question, { at: record.at, endorsements: kept })
+  if ('fault' in judged) return { standing: 'unexaminable', why: judged.fault }
+  const failing = judged.failing
+    .map(({ id }) => id)
+    .filter((id) => id !== 'release.validity' || !holdsAt(release, judging.at))
+  return failing.length === 0 ? holds : { standing: 'fallen', reason: 'policy', failing }
+}
+
+/** Whether a document is out of date, and never what it says. The checks of a group that may be waived say so themselves. */
+const outOfDate: ReadonlySet<string> = new Set([
+  'dcap.tcb-info.current',
+  'dcap.qe-identity.current',
+])
+
+/** Now, by what the vendor says now. What fails under the same policy without that is for the other aspect. */
+async function byCollateral(question: Question): Promise<Standing> {
+  const { record, evidence, judging, tee, kept } = question
+  const { collect } = judging.tenant
+  if (!collect.renewals) return holds
+  // Certificates belong to the machine. Lists and levels that came with the request may be old, on purpose.
+  const { certificates } = kept
+  const brought = { certificates, crls: [], tcbInfos: [], qeIdentities: [] }
+  const { endorsements: current, missing } = await collect(evidence, tee, brought)
+  if (missing.length > 0) return { standing: 'unexaminable', why: 'its vendor could not be asked' }
+  if (!saysMore(current, kept)) return holds
+  const now = await failures(question, { at: judging.at, endorsements: current })
+  if ('fault' in now) return { standing: 'unexaminable', why: now.fault }
+  const hardware = hardwareChecks(tee)
+  const grave = now.failing.map(({ id }) => id).filter((id) => hardware.has(id))
+  if (grave.length === 0) return holds
+  const then = await failures(question, { at: record.at, endorsements: kept })
+  if ('fault' in then) return { standing: 'unexaminable', why: then.fault }
+  const failing = grave.filter((id) => !then.failing.some((other) => other.id === id))
+  return failing.length === 0 ? holds : { standing: 'fallen', reason: 'collateral', failing }
+}
+
+/** The TEE's own, but for those about age: a vendor that is silent must not end what runs. */
+function hardwareChecks(tee: AnyTee): ReadonlySet<string> {
+  return new Set(
+    [...tee.authenticate, ...tee.appraise]
+      .filter(({ id, waivable }) => waivable !== 'revocation' && !outOfDate.has(id))
+      .map(({ id }) => id),
+  )
+}
+
+/** Whether there is a list or a document that was not at hand when the evidence was appraised. */
+function saysMore(current: EndorsementParts, kept: EndorsementParts): boolean {
+  const known = new Set(statements(kept))
+  return statements(current).some((statement) => !known.has(statement))
+}
+
+function statements({ crls, tcbInfos, qeIdentities }: EndorsementParts): readonly string[] {
+  const bodies = [...tcbInfos, ...qeIdentities].map(({ body }) => body)
+  return [...crls, ...bodies].map((bytes) => Buffer.from(bytes).toString('latin1'))
+}
+
+type Failures = { readonly failing: readonly Finding[] } | { readonly fault: string }
+
+async function failures(
+  { record, evidence, judging, tee, release }: Question,
+  { at, endorsements: held }: { readonly at: Date; readonly endorsements: Endorsements },
+): Promise<Failures> {
+  const { tenant, policy, verifier } = judging
+  const rules = watched(policy.rules)
+  const matter: Matter = {
+    tenant,
+    tee,
+    evidence,
+    claims: record.runtimeClaims,
+    policy: { ...policy, rules: rules.prepared },
+    release,
+    audiences: record.audiences,
+    conditions: { at, anchors: tenant.anchors, endorsements: held, proofs: verifier.proofs },
+  }
+  const { findings } = await decide(matter)
+  const fault = rules.fault()
+  return fault === undefined
+    ? { failing: findings.filter(({ outcome }) => outcome === 'fail') }
+    : { fault }
+}
+
+/** A rule that could not be asked denies whoever comes now, and says nothing about who came before. */
+function watched(rules: PreparedRules): {
+  readonly prepared: PreparedRules
+  readonly fault: () => string | undefined
+} {
+  let fault: string | undefined
+  return {
+    fault: () => fault,
+    prepared: {
+      ...rules,
+      async ask(input) {
+        const answers = await rules.ask(input)
+        const faulty = answers.find((answer) => answer && 'fault' in answer)
+        if (faulty && 'fault' in faulty) fault = `a rule could not be asked: ${faulty.fault}`
+        return answers
+      },
+    },
+  }
+}
