@@ -1,11 +1,11 @@
 /** Sealed keys, in memory. */
 import { sameBytes } from '../bytes/encoding.ts'
 import type { KeyPurpose, KeyStore, SealedKey } from '../service/token-ports.ts'
-import type { Publish } from './memory-events.ts'
 import { fault } from './memory-fault.ts'
+import type { Companions } from './memory-policies.ts'
 import { keyEvent } from './store-events.ts'
 
-export function memoryKeys(publish: Publish): KeyStore {
+export function memoryKeys({ publish, queue }: Companions): KeyStore {
   let keys: readonly SealedKey[] = []
   const keysFor = (purpose: KeyPurpose) =>
     keys.filter((key) => key.purpose === purpose).toSorted(newestFirst)
@@ -20,15 +20,17 @@ export function memoryKeys(publish: Publish): KeyStore {
       if (!kept) keep(key)
       return kept ?? key
     },
-    async addKey(key, after) {
+    async addKey(key, after, leaf) {
       if (keysFor(key.purpose)[0]?.kid !== after) return 'superseded'
+      queue([leaf])
       keep(key)
       publish(keyEvent(key, key.createdAt))
       return 'added'
     },
-    async revokeKey(purpose, kid, at) {
+    async revokeKey(purpose, kid, { at, leaf }) {
       const key = keysFor(purpose).find((each) => each.kid === kid)
       if (!key || key.revokedAt) return false
+      queue([leaf])
       keys = keys.map((each) => (each === key ? { ...key, revokedAt: at } : each))
       publish(keyEvent(key, at))
       return true

@@ -15,7 +15,7 @@ export function memoryStore(): Store {
   return {
     ...memoryAppraisals({ prepareTokens: prepare, queue }),
     ...memoryPolicies({ publish, queue }),
-    ...memoryKeys(publish),
+    ...memoryKeys({ publish, queue }),
     ...tokens,
     ...events,
     ...log,

@@ -6,6 +6,7 @@ import { answered } from './sql-answered.ts'
 import { arraysOf, type Column, unnest } from './sql-columns.ts'
 import type { SqlEngine, SqlSession } from './sql-engine.ts'
 import { publish } from './sql-events.ts'
+import { queueLeaves } from './sql-leaves.ts'
 import { locks, waitForLock } from './sql-locks.ts'
 import { keyEvent } from './store-events.ts'
 
@@ -31,18 +32,19 @@ export function sqlKeys(engine: SqlEngine): KeyStore {
         return kept
       }),
 
-    addKey: (key, after) =>
+    addKey: (key, after, leaf) =>
       answered(() =>
         engine.transaction(async (session) => {
           await waitForLock(session, locks.keysOf(key.purpose))
           if ((await newestKid(session, key.purpose)) !== after) return 'superseded'
           await insert(session, key)
+          await queueLeaves(session, [leaf])
           await publish(session, [keyEvent(key, key.createdAt)])
           return 'added'
         }),
       ),
 
-    revokeKey: (purpose, kid, at) =>
+    revokeKey: (purpose, kid, { at, leaf }) =>
       answered(() =>
         engine.transaction(async (session) => {
           const revoked = await session.rows({
@@ -51,6 +53,7 @@ export function sqlKeys(engine: SqlEngine): KeyStore {
             values: [purpose, kid, at],
           })
           if (revoked.length === 0) return false
+          await queueLeaves(session, [leaf])
           await publish(session, [keyEvent({ purpose, kid }, at)])
           return true
         }),

@@ -4,6 +4,8 @@ import { Problem } from '../problems.ts'
 import type { TokenForm } from '../rats/release.ts'
 import { generateTokenKey, signingForms } from '../token/token-key.ts'
 import type { KeyEncryptions } from './key-encryption.ts'
+import { keysLeaf } from './log-leaves.ts'
+import type { PendingLeaf } from './log-ports.ts'
 import type { Clock, Random, Store } from './ports.ts'
 import { isForgotten, openKey, sealKey } from './sealed-key.ts'
 import type { KeyPurpose, SealedKey } from './token-ports.ts'
@@ -37,8 +39,16 @@ export async function findOrMake(
   const key = await makeKey(room, purpose, { activeFrom: room.clock.now(), others: known })
   const [newest] = known
   if (!newest) return [await room.store.keepFirstKey(key)]
-  await room.store.addKey(key, newest.kid)
+  await room.store.addKey(key, newest.kid, addedLeaf(key, room))
   return await room.store.keysFor(purpose)
+}
+
+/** Of a key that was made here. */
+export function addedLeaf(
+  { purpose, kid, createdAt: at }: SealedKey,
+  { random }: Pick<KeyRoom, 'random'>,
+): PendingLeaf {
+  return keysLeaf({ purpose, kid, change: 'added', at }, random)
 }
 
 interface KeyRequest {

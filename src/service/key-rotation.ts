@@ -11,7 +11,8 @@ import {
   signerAt,
   successorOf,
 } from './key-lifetime.ts'
-import { formOf, type KeyRoom, makeKey } from './key-room.ts'
+import { addedLeaf, formOf, type KeyRoom, makeKey } from './key-room.ts'
+import { keysLeaf } from './log-leaves.ts'
 import type { Journal } from './ports.ts'
 import { isForgotten } from './sealed-key.ts'
 import type { KeyPurpose, SealedKey } from './token-ports.ts'
@@ -112,11 +113,12 @@ export async function revokeKey(
   room: RotationRoom,
   { kid, by }: KeyRevocation,
 ): Promise<RevokedKey> {
-  const { store, clock, journal } = room
+  const { store, clock, random, journal } = room
   const { purpose } = await revocable(room, kid)
   const replacement = await replacementFor(room, purpose, { kid, by })
   const at = clock.now()
-  if (!(await store.revokeKey(purpose, kid, at)))
+  const leaf = keysLeaf({ purpose, kid, change: 'revoked', at }, random)
+  if (!(await store.revokeKey(purpose, kid, { at, leaf })))
     throw new Problem('key-unknown', `the key ${kid} was revoked in this moment by somebody else`)
   journal.record({ event: 'keys.revoked', at, fields: { purpose, kid, by } })
   return { purpose, kid, revokedAt: at, replacement }
@@ -173,7 +175,8 @@ async function succeed(
   const [newest] = keys.toSorted(newestFirst)
   if (!newest) throw new Problem('key-unknown', `there is no key for ${purpose} yet`)
   const key = await makeKey(room, purpose, { activeFrom, others: keys })
-  if ((await room.store.addKey(key, newest.kid)) === 'superseded') return undefined
+  if ((await room.store.addKey(key, newest.kid, addedLeaf(key, room))) === 'superseded')
+    return undefined
   const { kid } = key
   room.journal.record({
     event: 'keys.rotated',

@@ -28,12 +28,20 @@ export interface KeyStore {
   /** Keeps `key` unless its purpose has one already, and resolves to the newest one that is kept. */
   readonly keepFirstKey: (key: SealedKey) => Promise<SealedKey>
   /**
-   * Keeps `key` as the successor of the key `after`, if that is still the newest of its purpose, and publishes the event
-   * `keys.changed`, both or neither. `superseded` means that another replica was first.
+   * Keeps `key` as the successor of the key `after`, if that is still the newest of its purpose, queues `leaf` and publishes
+   * the event `keys.changed`, all or nothing. `superseded` means that another replica was first.
    */
-  readonly addKey: (key: SealedKey, after: string) => Promise<'added' | 'superseded'>
-  /** Resolves to false where there is no such key, or it was revoked before. Publishes `keys.changed`. */
-  readonly revokeKey: (purpose: KeyPurpose, kid: string, at: Date) => Promise<boolean>
+  readonly addKey: (
+    key: SealedKey,
+    after: string,
+    leaf: PendingLeaf,
+  ) => Promise<'added' | 'superseded'>
+  /** Resolves to false where there is no such key, or it was revoked before. Queues `leaf` and publishes `keys.changed`. */
+  readonly revokeKey: (
+    purpose: KeyPurpose,
+    kid: string,
+    revoked: { readonly at: Date; readonly leaf: PendingLeaf },
+  ) => Promise<boolean>
   /** The newest (by `activeFrom`) first. */
   readonly keysFor: (purpose: KeyPurpose) => Promise<readonly SealedKey[]>
   /** Every key of every purpose, for operators: the newest first. */
@@ -111,7 +119,7 @@ export interface TokenSelection {
 }
 
 /** `dpop`: ids of proofs. `reappraisal`: work that one replica does for all. */
-export type OnceKind = 'dpop' | 'reappraisal'
+export type OnceKind = 'dpop'
 
 export interface TokenStore {
   readonly findToken: (jti: string) => Promise<KnownToken | undefined>

@@ -4,6 +4,7 @@ import { openPostgresEngine, openPostgresStore } from '#src/adapters/postgres-st
 import { locks, waitForLock } from '#src/adapters/sql-locks.ts'
 import type { Store } from '#src/service/ports.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
+import { leaf } from './store-records.ts'
 
 describeWithPostgres('a replica that freezes in a transaction', () => {
   let postgres: Postgres
@@ -51,7 +52,9 @@ describeWithPostgres('a replica that freezes in a transaction', () => {
       const key = { kid: 'aa', purpose: 'challenge', sealed: new Uint8Array([2]) } as const
       const at = new Date()
       await store.keepFirstKey({ ...key, createdAt: at, activeFrom: at, revokedAt: undefined })
-      expect(await store.revokeKey('challenge', 'aa', at)).toBe(true)
+      expect(await store.revokeKey('challenge', 'aa', { at, leaf: leaf({ kind: 'keys' }) })).toBe(
+        true,
+      )
       thaw()
       expect(await stuck).toBeInstanceOf(Error)
       await frozen.close()

@@ -114,7 +114,11 @@ describeWithPostgres('on PostgreSQL', () => {
       await each(0).keepFirstKey(sealed('first', { purpose }))
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, (_, n) =>
-          each(n).addKey(sealed(`next-${n}`, { purpose, activeFrom: LATER }), 'first'),
+          each(n).addKey(
+            sealed(`next-${n}`, { purpose, activeFrom: LATER }),
+            'first',
+            leaf({ kind: 'keys' }),
+          ),
         ),
       )
       expect(outcomes.filter((outcome) => outcome === 'added')).toHaveLength(1)

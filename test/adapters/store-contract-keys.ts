@@ -1,7 +1,7 @@
 /** What every store must do with keys, and with events, which tell of them. */
 import { describe, expect, test } from 'vitest'
 import type { Store } from '#src/service/ports.ts'
-import { AT, LATER, sealed } from './store-records.ts'
+import { AT, LATER, leaf, sealed } from './store-records.ts'
 
 const later = (ms: number) => new Date(AT.getTime() + ms)
 
@@ -18,13 +18,19 @@ export function keyContract(store: () => Store): void {
     test('of ten successors at once one is added, told once, and comes first', async () => {
       const [first] = await store().keysFor('challenge')
       const since = await store().lastEvent()
+      const waiting = await store().countWaitingLeaves()
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, (_, n) =>
-          store().addKey(sealed(`s${n}`, { activeFrom: LATER }), first?.kid ?? ''),
+          store().addKey(
+            sealed(`s${n}`, { activeFrom: LATER }),
+            first?.kid ?? '',
+            leaf({ kind: 'keys', subject: `s${n}` }),
+          ),
         ),
       )
       expect(outcomes.filter((outcome) => outcome === 'added')).toHaveLength(1)
       const winner = `s${outcomes.indexOf('added')}`
+      expect(await store().countWaitingLeaves()).toBe(waiting + 1)
       expect((await store().keysFor('challenge')).map(({ kid }) => kid)).toEqual([
         winner,
         first?.kid,
@@ -43,9 +49,16 @@ export function keyContract(store: () => Store): void {
     test('a key is revoked once', async () => {
       await store().keepFirstKey(sealed('r', { purpose: 'log' }))
       const since = await store().lastEvent()
-      expect(await store().revokeKey('log', 'r', LATER)).toBe(true)
-      expect(await store().revokeKey('log', 'r', later(1e6))).toBe(false)
-      expect(await store().revokeKey('log', 'none', LATER)).toBe(false)
+      const waiting = await store().countWaitingLeaves()
+      const revoked = leaf({ kind: 'keys' })
+      expect(await store().revokeKey('log', 'r', { at: LATER, leaf: revoked })).toBe(true)
+      const again = { at: later(1e6), leaf: leaf({ kind: 'keys' }) }
+      expect(await store().revokeKey('log', 'r', again)).toBe(false)
+      expect(await store().revokeKey('log', 'none', again)).toBe(false)
+      // What did not happen has no leaf.
+      expect(await store().countWaitingLeaves()).toBe(waiting + 1)
+      expect(await store().leafPlace(revoked.leafHash)).toEqual({ in: 'waiting' })
+      expect(await store().leafPlace(again.leaf.leafHash)).toBeUndefined()
       expect(await store().keysFor('log')).toEqual([
         sealed('r', { purpose: 'log', revokedAt: LATER }),
       ])
@@ -72,7 +85,11 @@ export function keyContract(store: () => Store): void {
       const from = new Uint8Array([1])
       const to = new Uint8Array([2, 0])
       await store().keepFirstKey(sealed('one', { purpose, sealed: from }))
-      await store().addKey(sealed('two', { purpose, sealed: from, activeFrom: LATER }), 'one')
+      await store().addKey(
+        sealed('two', { purpose, sealed: from, activeFrom: LATER }),
+        'one',
+        leaf({ kind: 'keys' }),
+      )
       const change = (kid: string, before = from) => ({ purpose, kid, from: before, to }) as const
       expect(await store().resealKeys([change('one'), change('two', to)])).toBe(false)
       expect(await store().resealKeys([change('one'), change('none')])).toBe(false)
@@ -92,7 +109,7 @@ export function keyContract(store: () => Store): void {
           purpose: 'possession:https://e.example',
           activeFrom: later(n + 1),
         })
-        await store().addKey(next, n === 0 ? 'e' : `${'efgh'[n - 1]}+`)
+        await store().addKey(next, n === 0 ? 'e' : `${'efgh'[n - 1]}+`, leaf({ kind: 'keys' }))
       }
       const page = await store().eventsAfter(since, 2)
       expect(page.map(({ sequence }) => sequence)).toEqual([since + 1, since + 2])

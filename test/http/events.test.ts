@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { HEARTBEAT_MS } from '#src/http/event-stream.ts'
+import { leaf } from '../adapters/store-records.ts'
 import { attestAt } from './attempt.ts'
 import { type EventReader, readEvents } from './event-reader.ts'
 import {
@@ -66,7 +67,8 @@ async function keyChanged(): Promise<string> {
     sealed: new Uint8Array(1),
   } as const
   const newest = await store.keepFirstKey({ ...key, kid: 'first' })
-  if ((await store.addKey(key, newest.kid)) !== 'added') throw new Error('not added')
+  if ((await store.addKey(key, newest.kid, leaf({ kind: 'keys' }))) !== 'added')
+    throw new Error('not added')
   return kid
 }
 

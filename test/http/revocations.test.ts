@@ -2,6 +2,7 @@
 import type { JSONWebKeySet } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openTokens } from '../../enclave/attestation.ts'
+import { leaf } from '../adapters/store-records.ts'
 import { statusOfToken } from '../token/status-list-reader.ts'
 import { attestAt } from './attempt.ts'
 import {
@@ -205,7 +206,10 @@ describe('introspection (RFC 7662)', () => {
       expect(await ask()).toMatchObject({ active: true })
       const purpose = `possession:${issuer}` as const
       const [key] = await mine.verifier.store.keysFor(purpose)
-      await mine.verifier.store.revokeKey(purpose, key?.kid ?? '', AT)
+      await mine.verifier.store.revokeKey(purpose, key?.kid ?? '', {
+        at: AT,
+        leaf: leaf({ kind: 'keys' }),
+      })
       await mine.chores('events')
       await expect.poll(ask).toEqual({ active: false })
     } finally {

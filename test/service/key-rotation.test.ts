@@ -204,3 +204,14 @@ describe('an operator', () => {
     expect(other.kid()).not.toBe(bad)
   })
 })
+
+test('every key that follows another, and every revocation, waits for the log', async () => {
+  const here = await replica()
+  const before = await here.room.store.countWaitingLeaves()
+  const [made] = await rotateKeys(here.room, { purposes: [possession], by: 'otto' })
+  if (!made) throw new Error('nothing was rotated')
+  const after = await here.room.store.countWaitingLeaves()
+  expect(after).toBeGreaterThan(before)
+  await revokeKey(here.room, { kid: made.kid, by: 'otto' })
+  expect(await here.room.store.countWaitingLeaves()).toBeGreaterThan(after)
+})
