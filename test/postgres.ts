@@ -173,8 +173,12 @@ function serverOf(program: string, data: string, settings: Readonly<Record<strin
     kill: () => running?.kill('SIGQUIT'),
     async start() {
       if (port !== undefined) {
-        if (!(await run(port))) throw new Error('PostgreSQL does not start again')
-        return
+        // What the crash left may take a moment to go: the last of its processes, or connections on the port.
+        for (let tries = 0; tries < 40; tries += 1) {
+          if (await run(port)) return
+          await sleep(250)
+        }
+        throw new Error('PostgreSQL does not start again')
       }
       for (let tries = 0; tries < 5; tries += 1) {
         const at = PORTS.first + Math.floor(Math.random() * PORTS.count)
