@@ -3,19 +3,21 @@
  * policy of a thousand releases, durable storage, every challenge used once. CPU is read from /proc for the service, the
  * database and the load generator apart.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { usualTd15Body } from '../enclave/simulator/dcap-bodies.ts'
+import { pemOf } from '../enclave/simulator/pem.ts'
 import { openPostgresStore } from '../src/adapters/postgres-store.ts'
+import { freePort } from '../test/free-port.ts'
 import { startPostgres } from '../test/postgres.ts'
 import { interleave, median, type Plan } from './harness.ts'
 import { p384Limit } from './limits.ts'
 import { type MeasuredRepository, measuredRepository } from './policy-repository.ts'
 import { type MeasuredTee, measurementOf, PUBLIC_URL, platforms } from './service/agents.ts'
 import {
+  childrenCalled,
   cpuMsOf,
-  freePort,
   type Generator,
   residentBytes,
   type Served,
@@ -107,7 +109,7 @@ async function openScene({ releases }: ServicePlan): Promise<Scene> {
   const roots = join(directory, 'roots')
   mkdirSync(roots)
   for (const [tee, { anchors }] of Object.entries(platforms(issued)))
-    writeFileSync(join(roots, `${tee}.pem`), pem(anchors[0]?.der ?? new Uint8Array()))
+    writeFileSync(join(roots, `${tee}.pem`), pemOf(anchors.map(({ der }) => der)))
   const repository = await measuredRepository(releases, onBothMachines)
   const postgres = await startPostgres({ max_connections: '200', shared_buffers: '512MB' })
   const generators = [startGenerator(), startGenerator()]
@@ -190,14 +192,14 @@ async function peakRound(scene: Scene, plan: ServicePlan, running: Running): Pro
   // The first of each machine, and the compiler's, are not what is measured.
   await scene.generators[0]?.fire({ ports, connections: served.length, milliseconds: 300 })
   const pids = served.map(({ pid }) => pid)
-  const [serverBefore, databaseBefore] = [cpuMsOf(pids), cpuMsOf(databasePids())]
+  const [serverBefore, databaseBefore] = [cpuMsOf(pids), cpuMsOf(childrenCalled('postgres'))]
   const fired = await Promise.all(
     scene.generators.map(({ fire }) =>
       fire({ ports, connections: plan.connections / 2, milliseconds: plan.milliseconds }),
     ),
   )
   const server = cpuMsOf(pids) - serverBefore
-  const database = cpuMsOf(databasePids()) - databaseBefore
+  const database = cpuMsOf(childrenCalled('postgres')) - databaseBefore
   const answered = fired.reduce((sum, { statuses }) => sum + (statuses['200'] ?? 0), 0)
   const turnedAway = fired.reduce((sum, { statuses }) => sum + (statuses['503'] ?? 0), 0)
   const others = Object.assign({}, ...fired.map(({ statuses }) => statuses))
@@ -332,27 +334,6 @@ const unlimited: Readonly<Record<string, string>> = {
 
 function rootOf({ roots }: Scene): string {
   return readFileSync(join(roots, 'sev-snp.pem'), 'utf8')
-}
-
-function pem(der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
-}
-
-/** Servers that this process started. */
-function databasePids(): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        const parent = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
-        return parent === process.pid && text.includes('(postgres)')
-      } catch {
-        return false
-      }
-    })
 }
 
 function shown(peak: Peak, limitMicros: number): Readonly<Record<string, number>> {

@@ -13,6 +13,7 @@ import {
   identityProviderSettings,
 } from './config/identity-provider.ts'
 import { type SettingInForce, settingsInForce } from './config/in-force.ts'
+import { judged } from './config/judged.ts'
 import {
   type KeyEncryptionSetting,
   keyEncryptionOf,
@@ -23,7 +24,6 @@ import { logWitnesses, type WitnessSetting } from './config/log-settings.ts'
 import { type OperatorEntry, operatorsOf } from './config/operators-file.ts'
 import { type Pin, policySettings } from './config/policy-settings.ts'
 import { databaseUrlOf, type TenantSecrets } from './config/secrets.ts'
-import { settingNamed, settingSays } from './config/settings.ts'
 import { tenantMistakes, tenantSecrets } from './config/tenants.ts'
 import {
   address,
@@ -151,17 +151,16 @@ const fileSchema = z.strictObject({
 export function readConfig(sources: ConfigSources): ConfigReading {
   const mistakes: string[] = []
   const given = givenBy(sources, mistakes)
-  const parsed = fileSchema.safeParse(given, { reportInput: true })
-  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
+  const settings = judged(fileSchema, given, mistakes)
   const keyEncryption = keyEncryptionOf(sources, given, mistakes)
   const previousKeyEncryptionKey = previousKeyOf(sources, given, mistakes)
   const databaseUrl = databaseUrlOf(sources, given, mistakes)
   mistakes.push(...tenantMistakes(given), ...identityProviderContradictions(given))
   const tenants = tenantSecrets(sources, given, mistakes)
   const operators = operatorsOf(sources, given, mistakes)
-  if (!parsed.success || keyEncryption === undefined || mistakes.length > 0) return { mistakes }
+  if (!settings || keyEncryption === undefined || mistakes.length > 0) return { mistakes }
   return {
-    config: configOf(parsed.data),
+    config: configOf(settings),
     secrets: { keyEncryption, previousKeyEncryptionKey, databaseUrl, tenants, operators },
   }
 }
@@ -174,10 +173,9 @@ export type InForceReading =
 export function readInForce(sources: ConfigSources): InForceReading {
   const mistakes: string[] = []
   const given = givenBy(sources, mistakes)
-  const parsed = fileSchema.safeParse(given, { reportInput: true })
-  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
-  return parsed.success && mistakes.length === 0
-    ? { settings: settingsInForce(sources, given, { ...parsed.data }) }
+  const settings = judged(fileSchema, given, mistakes)
+  return settings && mistakes.length === 0
+    ? { settings: settingsInForce(sources, given, { ...settings }) }
     : { mistakes }
 }
 
@@ -199,14 +197,9 @@ export function readDatabase(sources: ConfigSources): DatabaseReading {
   const mistakes: string[] = []
   const given = givenBy(sources, mistakes)
   const { dataDirectory } = given
-  const parsed = fileSchema
-    .pick({ dataDirectory: true })
-    .safeParse({ dataDirectory }, { reportInput: true })
-  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
+  const place = judged(fileSchema.pick({ dataDirectory: true }), { dataDirectory }, mistakes)
   const databaseUrl = databaseUrlOf(sources, given, mistakes)
-  return parsed.success && mistakes.length === 0
-    ? { place: { dataDirectory: parsed.data.dataDirectory, databaseUrl } }
-    : { mistakes }
+  return place && mistakes.length === 0 ? { place: { ...place, databaseUrl } } : { mistakes }
 }
 
 export type CollateralConfig = Pick<Config, 'dataDirectory' | 'vendors'>
@@ -217,11 +210,9 @@ export function readCollateralConfig(
 ): { readonly config: CollateralConfig } | { readonly mistakes: readonly string[] } {
   const mistakes: string[] = []
   const { dataDirectory, vendors } = givenBy(sources, mistakes)
-  const parsed = fileSchema
-    .pick({ dataDirectory: true, vendors: true })
-    .safeParse({ dataDirectory, vendors }, { reportInput: true })
-  if (!parsed.success) mistakes.push(...parsed.error.issues.flatMap(sentencesOf))
-  return parsed.success && mistakes.length === 0 ? { config: parsed.data } : { mistakes }
+  const schema = fileSchema.pick({ dataDirectory: true, vendors: true })
+  const config = judged(schema, { dataDirectory, vendors }, mistakes)
+  return config && mistakes.length === 0 ? { config } : { mistakes }
 }
 
 const OPA_PATH = 'vouchsafe/allow'
@@ -287,20 +278,4 @@ function credentialsOf({
   return sshKeyFile !== undefined && knownHostsFile !== undefined
     ? { kind: 'ssh', keyFile: sshKeyFile, knownHostsFile }
     : undefined
-}
-
-function sentencesOf(issue: z.core.$ZodIssue): readonly string[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${[...issue.path, key].join('.')} is not a setting`)
-  const setting = issue.path.map(String).join('.')
-  const says = settingSays(setting)
-  return issue.input === undefined
-    ? [`${settingNamed(setting)} is missing${says ? `: ${says}` : ''}`]
-    : [`${settingNamed(setting)} is ${shown(issue.input)}, which ${issue.message}`]
-}
-
-/** Without what may be a password in an address. */
-function shown(input: unknown): string {
-  const text = JSON.stringify(input)?.replace(/\/\/[^/@]*@/g, '//…@')
-  return text?.slice(0, 120) ?? typeof input
 }

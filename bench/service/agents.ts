@@ -8,6 +8,7 @@ import {
   simulatedSnp,
   simulatedTdx,
 } from '../../enclave/simulator/agent.ts'
+import { pemOf } from '../../enclave/simulator/pem.ts'
 import { seededChance } from '../../fixtures/seeded.ts'
 import { toBase64Url } from '../../src/bytes/encoding.ts'
 import { PROOF_TYPE } from '../../src/rats/attestation-proof.ts'
@@ -128,18 +129,9 @@ function collateralOf({
   return {
     tcb_info: text(tcbInfo.body),
     tcb_info_signature: hex(tcbInfo.signature),
-    tcb_info_issuer_chain: pem(tcbInfo.issuerChain),
+    tcb_info_issuer_chain: pemOf(tcbInfo.issuerChain),
     qe_identity: text(qeIdentity.body),
     qe_identity_signature: hex(qeIdentity.signature),
-    qe_identity_issuer_chain: pem(qeIdentity.issuerChain),
+    qe_identity_issuer_chain: pemOf(qeIdentity.issuerChain),
   }
-}
-
-function pem(chain: readonly Uint8Array[]): string {
-  return chain
-    .map((der) => {
-      const lines = Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')
-      return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`
-    })
-    .join('')
 }

@@ -1,7 +1,6 @@
 /** The processes of a measurement: replicas of the service or the naive one, load generators, and what each used of the CPU. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Fired, Order } from './load-process.ts'
 
@@ -79,17 +78,6 @@ export function startGenerator(): Generator {
   }
 }
 
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
-
 /** CPU milliseconds that these processes, and all that descend from them, have used so far. */
 export function cpuMsOf(pids: readonly number[]): number {
   const processes = statistics()
@@ -107,6 +95,13 @@ export function cpuMsOf(pids: readonly number[]): number {
     .reduce((total, { ticks }) => total + ticks * MS_PER_TICK, 0)
 }
 
+/** Of the processes that this one started, those whose program has this name. */
+export function childrenCalled(name: string): readonly number[] {
+  return statistics()
+    .filter((each) => each.parent === process.pid && each.name === name)
+    .map(({ pid }) => pid)
+}
+
 /** Resident bytes of one process. */
 export function residentBytes(pid: number): number {
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
@@ -120,16 +115,19 @@ const MS_PER_TICK = 10
 function statistics(): readonly {
   readonly pid: number
   readonly parent: number
+  readonly name: string
   readonly ticks: number
 }[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
+    .filter((id) => /^\d+$/.test(id))
+    .flatMap((id) => {
       try {
-        const text = readFileSync(`/proc/${name}/stat`, 'utf8')
-        const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+        const text = readFileSync(`/proc/${id}/stat`, 'utf8')
+        const end = text.lastIndexOf(')')
+        const name = text.slice(text.indexOf('(') + 1, end)
+        const fields = text.slice(end + 2).split(' ')
         const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0)
-        return [{ pid: Number(name), parent: Number(fields[1]), ticks }]
+        return [{ pid: Number(id), parent: Number(fields[1]), name, ticks }]
       } catch {
         // It ended while we looked.
         return []

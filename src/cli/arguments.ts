@@ -76,6 +76,12 @@ export function onePath(command: string, what: string, positionals: readonly str
   return path
 }
 
+/** Of a command that takes options alone. Throws Mistake. */
+export function noPath(command: string, positionals: readonly string[], next: string): void {
+  const [stray] = positionals
+  if (stray !== undefined) throw new Mistake(`\`vouchsafe ${command}\` takes no ${stray}.`, next)
+}
+
 /** `NAME=VALUE`, split at the first equals sign. Throws Mistake. */
 export function namedValue(
   option: string,

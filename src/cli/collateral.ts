@@ -3,7 +3,7 @@
  * reached. Exits 0 (done), 2 (the bundle was refused) or 1 (could not).
  */
 import { answering, YES } from './answering.ts'
-import { Mistake, onePath, parseArguments } from './arguments.ts'
+import { Mistake, noPath, onePath, parseArguments } from './arguments.ts'
 import { exportCollateral, importCollateral } from './collateral-bundle.ts'
 import { fetchCollateral } from './collateral-fetch.ts'
 import type { CollateralDeps } from './collateral-output.ts'
@@ -87,12 +87,7 @@ export async function collateralCommand(
 }
 
 function wantedOf(values: Values, positionals: readonly string[]): Wanted {
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(
-      `\`vouchsafe collateral fetch\` takes no ${stray}.`,
-      'Say what to fetch with --product, --fmspc and --vcek.',
-    )
+  noPath('collateral fetch', positionals, 'Say what to fetch with --product, --fmspc and --vcek.')
   const { product = [], fmspc = [], vcek = [] } = values
   return { products: product, fmspcs: fmspc, vceks: vcek }
 }

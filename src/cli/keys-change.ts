@@ -1,7 +1,7 @@
 /** `vouchsafe keys rotate` and `revoke`: successors by the calendar or at will, and the end of a key that somebody else may have. */
 import { revokedResponse, rotatedResponse } from '../service/key-report.ts'
 import { YES } from './answering.ts'
-import { Mistake, onePath, parseArguments } from './arguments.ts'
+import { noPath, onePath, parseArguments } from './arguments.ts'
 import { accessHelp, accessOf, accessOptions, askKeys } from './keys-access.ts'
 import type { KeysDeps } from './keys-deps.ts'
 import { printable } from './text.ts'
@@ -35,12 +35,11 @@ export async function rotateKeysVerb(args: readonly string[], deps: KeysDeps): P
     deps.out(rotateHelp)
     return YES
   }
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(
-      `\`vouchsafe keys rotate\` takes no ${stray}.`,
-      'Name what to rotate with --purpose, as `vouchsafe keys list` names it.',
-    )
+  noPath(
+    'keys rotate',
+    positionals,
+    'Name what to rotate with --purpose, as `vouchsafe keys list` names it.',
+  )
   const purposes = values.purpose
   const report = await askKeys(
     {

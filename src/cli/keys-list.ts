@@ -1,7 +1,7 @@
 /** `vouchsafe keys list`: which keys sign, which are to, and which did. */
 import { type KeysReport, keysResponse } from '../service/key-report.ts'
 import { REFUSED, YES } from './answering.ts'
-import { Mistake, parseArguments } from './arguments.ts'
+import { noPath, parseArguments } from './arguments.ts'
 import { accessHelp, accessOf, accessOptions, askKeys } from './keys-access.ts'
 import type { KeysDeps } from './keys-deps.ts'
 import { coloured, type Paint, plain, printable, type Tone } from './text.ts'
@@ -29,9 +29,7 @@ export async function listKeysVerb(args: readonly string[], deps: KeysDeps): Pro
     deps.out(help)
     return YES
   }
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(`\`vouchsafe keys list\` takes no ${stray}.`, 'Leave it out.')
+  noPath('keys list', positionals, 'Leave it out.')
   const report = await askKeys(
     {
       question: { method: 'GET', path: '/v1/keys' },

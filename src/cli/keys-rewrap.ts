@@ -1,7 +1,7 @@
 /** `vouchsafe keys rewrap`: every stored key under another key-encryption key. */
 import { decodedKey } from '../config/key-settings.ts'
 import { YES } from './answering.ts'
-import { Mistake, parseArguments } from './arguments.ts'
+import { Mistake, noPath, parseArguments } from './arguments.ts'
 import { readFile } from './files.ts'
 import { withStoredKeys } from './keys-access.ts'
 import type { KeysDeps } from './keys-deps.ts'
@@ -42,12 +42,11 @@ export async function rewrapKeysVerb(args: readonly string[], deps: KeysDeps): P
     deps.out(help)
     return YES
   }
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(
-      `\`vouchsafe keys rewrap\` takes no ${stray}.`,
-      'Name the file of the new key with --new-key-file; never write a key on a command line.',
-    )
+  noPath(
+    'keys rewrap',
+    positionals,
+    'Name the file of the new key with --new-key-file; never write a key on a command line.',
+  )
   const file = values['new-key-file']
   const secret = file === undefined ? undefined : await newKey(file, deps)
   const done = await withStoredKeys({ flags: flagsOf(values), deps }, (keys) => keys.reseal(secret))

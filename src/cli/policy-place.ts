@@ -1,6 +1,6 @@
 /** Which repository, and which branch of it? Throws Mistake for what Git would read in another way than it looks. */
 import { repositoryKind } from '../config/repository.ts'
-import { Mistake } from './arguments.ts'
+import { Mistake, noPath } from './arguments.ts'
 import type { RepositoryPlace } from './policy-deps.ts'
 
 interface Given {
@@ -13,12 +13,11 @@ export function placeOf(
   { repository = '.', branch }: Given,
   positionals: readonly string[],
 ): RepositoryPlace {
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(
-      `\`vouchsafe ${command}\` takes no ${stray}.`,
-      `Name the repository with --repository; see \`vouchsafe ${command} --help\`.`,
-    )
+  noPath(
+    command,
+    positionals,
+    `Name the repository with --repository; see \`vouchsafe ${command} --help\`.`,
+  )
   if (repositoryKind(repository) === undefined)
     throw new Mistake(
       `--repository ${repository} is neither a path nor an address that is taken.`,

@@ -1,7 +1,7 @@
 /** `vouchsafe policy status`: what a running service says about its policies. */
 import { z } from 'zod'
 import { REFUSED, YES } from './answering.ts'
-import { Mistake, parseArguments } from './arguments.ts'
+import { Mistake, noPath, parseArguments } from './arguments.ts'
 import type { PolicyDeps } from './policy-deps.ts'
 import { askService } from './policy-service.ts'
 import { coloured, type Paint, plain, printable } from './text.ts'
@@ -79,12 +79,7 @@ export async function policyStatus(args: readonly string[], deps: PolicyDeps): P
     deps.out(help)
     return YES
   }
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(
-      `\`vouchsafe policy status\` takes no ${stray}.`,
-      'Name the service with --url.',
-    )
+  noPath('policy status', positionals, 'Name the service with --url.')
   if (values.url === undefined)
     throw new Mistake(
       '--url is missing: only a running service knows which policy it enforces.',

@@ -1,6 +1,6 @@
 /** `vouchsafe reappraise`: would what was let pass still pass? Of a running service, or of the database while none runs. */
 import { COULD_NOT_TELL, type Output, REFUSED, YES } from './answering.ts'
-import { Mistake, parseArguments } from './arguments.ts'
+import { Mistake, noPath, parseArguments } from './arguments.ts'
 import type { Files } from './files.ts'
 import { type ReappraisalLine, readLine } from './reappraise-lines.ts'
 import { type ShareBar, shareBar } from './reappraise-progress.ts'
@@ -69,9 +69,7 @@ export async function reappraiseCommand(
     deps.out(help)
     return YES
   }
-  const [stray] = positionals
-  if (stray !== undefined)
-    throw new Mistake(`\`vouchsafe reappraise\` takes no ${stray}.`, 'Name a tenant with --tenant.')
+  noPath('reappraise', positionals, 'Name a tenant with --tenant.')
   const question: ReappraisalQuestion = {
     tenant: values.tenant,
     since: sinceOf(values),

@@ -23,7 +23,7 @@ export interface Surroundings {
 }
 
 /** Chains and collateral of this many platforms are held as proofs. */
-const MOST_PROOFS = 10_000
+export const MOST_PROOFS = 10_000
 
 export const certs = new URL('../../certs/', import.meta.url)
 const selfTestVector = new URL('../../fixtures/sev-snp/milan-v3-good.vector', import.meta.url)

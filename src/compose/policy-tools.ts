@@ -1,18 +1,18 @@
 /** What `vouchsafe policy` needs of this machine: its tools, and the stored evidence that `policy diff` appraises again. */
 import { localFiles } from '../adapters/local-files.ts'
 import { policyTools } from '../adapters/policy-tools.ts'
-import { simulatedAnchors } from '../adapters/simulated-anchors.ts'
 import { systemClock } from '../adapters/system.ts'
 import type { Output } from '../cli/answering.ts'
 import type { PolicyDeps, StoredDiff } from '../cli/policy-deps.ts'
 import type { ConfigReading } from '../config.ts'
 import { Problem } from '../problems.ts'
 import { proofCache } from '../rats/proof-cache.ts'
+import { issuerNames } from '../service/issuer-names.ts'
 import type { DriftReport } from '../service/ports.ts'
-import { issuerUrls } from '../service/publish-keys.ts'
 import { diffPolicies } from '../service/reappraise.ts'
-import { anchorsWith, openStore } from './machine.ts'
-import { openPgpVerifier } from './tenant-policy.ts'
+import { openStore } from './machine.ts'
+import { tenantAnchors } from './tenant-evidence.ts'
+import { openPgpVerifier, pause } from './tenant-policy.ts'
 
 export interface PolicyToolsRequest extends Output {
   /** PATH. */
@@ -44,24 +44,16 @@ async function diffStored(
   const { config, secrets } = reading
   const tenant = config.tenants.find((each) => each.name === name)
   if (!tenant) throw new Problem('configuration-invalid', `the settings name no tenant ${name}`)
-  const simulated = tenant.simulatedRoots ? await simulatedAnchors(tenant.simulatedRoots) : []
-  const urls = issuerUrls(config.publicUrl, name)
+  const anchors = await tenantAnchors(tenant)
   const store = await openStore(config, secrets)
   try {
     return await diffPolicies({
       verifier: {
         store,
         proofs: proofCache(MOST_PROOFS),
-        pause: () => new Promise((resume) => setImmediate(resume)),
+        pause,
       },
-      tenant: {
-        name,
-        anchors: await anchorsWith(simulated),
-        issuers: {
-          hardware: { url: urls.hardware },
-          simulated: simulated.length > 0 ? { url: urls.simulated } : undefined,
-        },
-      },
+      tenant: { name, anchors, issuers: issuerNames(config.publicUrl, { name, anchors }) },
       from,
       to,
       since,

@@ -1,29 +1,25 @@
 /** What `vouchsafe reappraise` needs where no service is asked: the database, the policies as they were accepted, and the vendors. */
 import { pinoJournal } from '../adapters/pino-journal.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
-import { simulatedAnchors } from '../adapters/simulated-anchors.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
-import { openVendorEndorsements } from '../adapters/vendor-endorsements.ts'
 import type { ReappraisalQuestion } from '../cli/reappraise.ts'
 import type { Config, ConfigReading, Secrets, TenantConfig } from '../config.ts'
 import { Problem } from '../problems.ts'
 import { proofCache } from '../rats/proof-cache.ts'
-import { broughtOnly } from '../service/brought-endorsements.ts'
 import type { CollectEndorsements } from '../service/collect-endorsements.ts'
 import { endorsementCollector } from '../service/collect-endorsements.ts'
 import { eventFeed } from '../service/event-feed.ts'
+import { issuerNames } from '../service/issuer-names.ts'
 import type { Journal, Store } from '../service/ports.ts'
-import { issuerUrls } from '../service/publish-keys.ts'
 import {
   type ReappraisalLine,
   type ReappraisedTenant,
   reappraiseTenants,
 } from '../service/reappraise-tenants.ts'
-import { anchorsWith, openStore, type Surroundings } from './machine.ts'
+import { MOST_PROOFS, openStore, type Surroundings } from './machine.ts'
 import { mirrorDirectory } from './serve.ts'
-import { tenantPolicy } from './tenant-policy.ts'
-
-const MOST_PROOFS = 10_000
+import { collectFor, openVendors, tenantAnchors } from './tenant-evidence.ts'
+import { pause, tenantPolicy } from './tenant-policy.ts'
 
 /** Throws Problem: the settings are wrong, a running service holds the data, or an accepted policy is not at hand. */
 export async function* reappraiseDirectly(
@@ -40,7 +36,7 @@ export async function* reappraiseDirectly(
   const engine = openRuleEngine()
   try {
     const place = { config, secrets, store, engine, surroundings }
-    const collect = await collector(config, surroundings)
+    const collect = endorsementCollector(await openVendors(config, surroundings))
     const tenants: ReappraisedTenant[] = []
     for (const each of asked) tenants.push(await openTenant(each, { ...place, collect }))
     yield* reappraiseTenants({
@@ -50,7 +46,7 @@ export async function* reappraiseDirectly(
         journal: troubles(surroundings),
         events: await eventFeed(store),
         proofs: proofCache(MOST_PROOFS),
-        pause: () => new Promise((resume) => setImmediate(resume)),
+        pause,
       },
       tenants,
       scope: since ?? 'live',
@@ -69,15 +65,6 @@ function troubles({ err }: Pick<Surroundings, 'err'>): Journal {
   return pinoJournal({ level: 'error', to: { write: err } })
 }
 
-/** What is held on disk is taken as it is: only what is out of date is fetched. */
-async function collector(config: Config, { err }: Surroundings): Promise<CollectEndorsements> {
-  const vendors = await openVendorEndorsements(config, {
-    whenDiskFails: 'report',
-    report: (sentence) => err(`vouchsafe: ${sentence}\n`),
-  })
-  return endorsementCollector(vendors)
-}
-
 interface Place {
   readonly config: Config
   readonly secrets: Secrets
@@ -89,10 +76,11 @@ interface Place {
 
 /** By the policy that the database says is accepted: nothing is fetched here, and nothing new accepted. */
 async function openTenant(
-  { name, policy: repository, simulatedRoots }: TenantConfig,
+  tenant: TenantConfig,
   { config, store, engine, surroundings: { searchPath, err }, collect }: Place,
 ): Promise<ReappraisedTenant> {
-  const simulated = simulatedRoots ? await simulatedAnchors(simulatedRoots) : []
+  const { name, policy: repository } = tenant
+  const anchors = await tenantAnchors(tenant)
   const { policyOf } = tenantPolicy({
     tenant: name,
     config: repository,
@@ -107,15 +95,11 @@ async function openTenant(
   })
   const accepted = await store.policyOf(name)
   const policy = accepted && (await policyOf(accepted.commit))
-  const urls = issuerUrls(config.publicUrl, name)
   return {
     name,
-    anchors: await anchorsWith(simulated),
-    collect: simulated.length > 0 ? broughtOnly : collect,
-    issuers: {
-      hardware: { url: urls.hardware },
-      simulated: simulated.length > 0 ? { url: urls.simulated } : undefined,
-    },
+    anchors,
+    collect: collectFor(anchors, collect),
+    issuers: issuerNames(config.publicUrl, { name, anchors }),
     policy: { accepted: () => policy },
   }
 }

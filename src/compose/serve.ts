@@ -6,18 +6,16 @@ import { pinoJournal } from '../adapters/pino-journal.ts'
 import { watchProcess } from '../adapters/process-figures.ts'
 import { remoteOpa } from '../adapters/remote-opa.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
-import { simulatedAnchors } from '../adapters/simulated-anchors.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
-import { openVendorEndorsements } from '../adapters/vendor-endorsements.ts'
 import type { TenantSecrets } from '../config/secrets.ts'
 import type { Config, Secrets, TenantConfig } from '../config.ts'
 import type { RunningService, ServiceTenant } from '../http/run-service.ts'
-import { broughtOnly } from '../service/brought-endorsements.ts'
 import { endorsementCollector } from '../service/collect-endorsements.ts'
 import { driftWatch } from '../service/drift-watch.ts'
 import { keyEncryptionsOf } from './key-encryption.ts'
-import { anchorsWith, openStore, replicaName, type Surroundings, startService } from './machine.ts'
+import { openStore, replicaName, type Surroundings, startService } from './machine.ts'
 import { keyCustody, machineAttester } from './self-attester.ts'
+import { collectFor, openVendors, tenantAnchors } from './tenant-evidence.ts'
 import { type TenantPolicy, tenantPolicy } from './tenant-policy.ts'
 
 const STDOUT = 1
@@ -28,10 +26,7 @@ export async function startServe(
   { searchPath, env, err }: Surroundings,
 ): Promise<RunningService> {
   const journal = pinoJournal({ level: config.logLevel, to: STDOUT })
-  const vendors = await openVendorEndorsements(config, {
-    whenDiskFails: 'report',
-    report: (sentence) => err(`vouchsafe: ${sentence}\n`),
-  })
+  const vendors = await openVendors(config, { err })
   const collect = endorsementCollector(vendors)
   const self = { attester: await machineAttester(collect), keys: keyCustody(secrets) }
   const grounds = new Map(
@@ -136,13 +131,14 @@ export function mirrorDirectory({ dataDirectory }: Pick<Config, 'dataDirectory'>
 
 /** What a tenant needs beside its policy. Throws for roots that cannot be read. */
 async function groundOf(
-  { simulatedRoots, policy: { opa } }: TenantConfig,
+  tenant: TenantConfig,
   { collect, opaToken }: Pick<ServiceTenant, 'collect'> & Partial<TenantSecrets>,
 ): Promise<Pick<ServiceTenant, 'anchors' | 'collect' | 'remotePolicy'>> {
-  const simulated = simulatedRoots ? await simulatedAnchors(simulatedRoots) : []
+  const { opa } = tenant.policy
+  const anchors = await tenantAnchors(tenant)
   return {
-    anchors: await anchorsWith(simulated),
-    collect: simulated.length > 0 ? broughtOnly : collect,
+    anchors,
+    collect: collectFor(anchors, collect),
     ...(opa && { remotePolicy: remoteOpa({ ...opa, token: opaToken }) }),
   }
 }

@@ -118,8 +118,8 @@ async function policyOf(
   }
 }
 
-/** Others have their turn while a large commit is read. */
-async function pause(): Promise<void> {
+/** Others have their turn in the middle of long work. */
+export async function pause(): Promise<void> {
   await new Promise((resume) => setImmediate(resume))
 }
 

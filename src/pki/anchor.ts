@@ -21,6 +21,11 @@ export interface AnchorSet {
   readonly digest: string
 }
 
+/** Whether a tenant takes simulated evidence is a property of its anchors and of nothing else. */
+export function takesSimulated({ anchors }: AnchorSet): boolean {
+  return anchors.some(({ assurance }) => assurance === 'simulated')
+}
+
 /** An empty set is allowed and trusts nothing. */
 export function anchorSet(
   anchors: readonly Anchor[],

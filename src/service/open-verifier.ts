@@ -7,6 +7,7 @@ import { waivableIn } from './appraise-evidence.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { DriftWatch } from './drift-watch.ts'
 import { eventFeed } from './event-feed.ts'
+import { issuerNames } from './issuer-names.ts'
 import { keyChore, reloadOnEvents } from './key-chores.ts'
 import type { KeyRoom } from './key-room.ts'
 import { type OpenedIssuer, openChallengeKeys, openIssuer } from './keys.ts'
@@ -14,7 +15,6 @@ import { liveWatch } from './live-watch.ts'
 import type { Witness } from './log-witnesses.ts'
 import { openLog } from './open-log.ts'
 import type { Journal, PolicySource } from './ports.ts'
-import { issuerUrls } from './publish-keys.ts'
 import { statusSlots } from './status-slots.ts'
 import type { Tenant, Verifier } from './verifier.ts'
 
@@ -84,16 +84,14 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
   return verifier
 }
 
-/** Whether a tenant takes simulated evidence is a property of its anchors and of nothing else. */
 async function openTenant(
   parts: VerifierParts,
   tenant: TenantParts,
 ): Promise<{ readonly tenant: Tenant; readonly rings: OpenedIssuer['rings'] }> {
-  const urls = issuerUrls(parts.publicUrl, tenant.name)
-  const isSimulated = tenant.anchors.anchors.some(({ assurance }) => assurance === 'simulated')
+  const names = issuerNames(parts.publicUrl, tenant)
   const [hardware, simulated] = await Promise.all([
-    openIssuer(parts, { url: urls.hardware, assurance: 'hardware' }),
-    isSimulated ? openIssuer(parts, { url: urls.simulated, assurance: 'simulated' }) : undefined,
+    openIssuer(parts, { ...names.hardware, assurance: 'hardware' }),
+    names.simulated && openIssuer(parts, { ...names.simulated, assurance: 'simulated' }),
   ])
   return {
     rings: [...hardware.rings, ...(simulated?.rings ?? [])],

@@ -29,12 +29,3 @@ export function publications(
 export function jwksText(issuer: Issuer, at: Date): string {
   return JSON.stringify(jwkSet(issuer, at))
 }
-
-/** The tenant named `default` is at the public address itself, so that a service with one tenant needs no path. */
-export function issuerUrls(
-  publicUrl: string,
-  tenant: string,
-): { readonly hardware: string; readonly simulated: string } {
-  const hardware = tenant === 'default' ? publicUrl : `${publicUrl}/t/${tenant}`
-  return { hardware, simulated: `${hardware}/simulated` }
-}

@@ -1,40 +1,8 @@
 /** Commits, changes and files out of real repositories; git itself is the judge where it can be. */
-import { afterEach, describe, expect, test } from 'vitest'
-import { gitHistory } from '#src/adapters/git-history.ts'
-import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
+import { describe, expect, test } from 'vitest'
 import { seededChance } from '../../fixtures/seeded.ts'
-import {
-  BOT,
-  type PolicyRepository,
-  policyRepository,
-  searchPath,
-} from '../git/policy-repository.ts'
-
-const made: PolicyRepository[] = []
-afterEach(() => {
-  for (const repository of made.splice(0)) repository.remove()
-})
-
-async function repositoryWith(
-  files?: Readonly<Record<string, string | Uint8Array>>,
-  objectFormat: 'sha1' | 'sha256' = 'sha1',
-): Promise<PolicyRepository> {
-  const repository = await policyRepository({ ...(files && { files }), objectFormat })
-  made.push(repository)
-  return repository
-}
-
-const settings = { searchPath, timeoutMs: 10_000 }
-const historyOf = ({ path }: PolicyRepository) => gitHistory(path, settings)
-
-async function faultOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    (value) => value,
-    (cause) => cause,
-  )
-  expect(outcome).toBeInstanceOf(HistoryFault)
-  return (outcome as HistoryFault).message
-}
+import { BOT } from '../git/policy-repository.ts'
+import { faultOf, historyOf, repositoryWith } from './git-scene.ts'
 
 describe.each(['sha1', 'sha256'] as const)('with object names of %s', (objectFormat) => {
   test('first parents come oldest first, and a merged branch is none of them', async () => {

@@ -3,41 +3,10 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { gitHistory } from '#src/adapters/git-history.ts'
-import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
-import {
-  BOT,
-  type PolicyRepository,
-  policyRepository,
-  searchPath,
-} from '../git/policy-repository.ts'
-
-const made: PolicyRepository[] = []
-afterEach(() => {
-  for (const repository of made.splice(0)) repository.remove()
-})
-
-async function repositoryWith(
-  files?: Readonly<Record<string, string | Uint8Array>>,
-  objectFormat: 'sha1' | 'sha256' = 'sha1',
-): Promise<PolicyRepository> {
-  const repository = await policyRepository({ ...(files && { files }), objectFormat })
-  made.push(repository)
-  return repository
-}
-
-const settings = { searchPath, timeoutMs: 10_000 }
-const historyOf = ({ path }: PolicyRepository) => gitHistory(path, settings)
-
-async function faultOf(work: Promise<unknown>): Promise<string> {
-  const outcome = await work.then(
-    (value) => value,
-    (cause) => cause,
-  )
-  expect(outcome).toBeInstanceOf(HistoryFault)
-  return (outcome as HistoryFault).message
-}
+import { BOT, type PolicyRepository } from '../git/policy-repository.ts'
+import { faultOf, historyOf, repositoryWith, settings } from './git-scene.ts'
 
 /** A commit of the tree that `mktree` makes of this listing; no fsck looks at it, as no one does at a hostile server's. */
 async function commitOfTree(repository: PolicyRepository, listing: string): Promise<string> {

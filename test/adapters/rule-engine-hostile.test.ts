@@ -8,7 +8,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { openRuleEngine, type RuleEngineSettings } from '#src/adapters/rule-engine.ts'
 import { celMistakes } from '#src/policy/rules/cel-check.ts'
 import type { PreparedRules, Rule, RuleEngine } from '#src/policy/rules/rule.ts'
-import { input, variables, withEvidence } from '../policy/rules/scene.ts'
+import { input, ruleOf, variables, withEvidence } from '../policy/rules/scene.ts'
 
 const root = join(import.meta.dirname, '../..')
 const opened: { readonly close: () => Promise<void> }[] = []
@@ -34,20 +34,7 @@ function preparing(engine: RuleEngine) {
   }
 }
 
-function rule(expression: string, more: Partial<Rule> = {}): Rule {
-  return {
-    id: 'some',
-    language: 'cel',
-    expression,
-    module: undefined,
-    message: 'it must',
-    severity: 'deny',
-    tee: 'box',
-    cases: [],
-    source: { file: 'rules/a.yaml', line: 7 },
-    ...more,
-  }
-}
+const rule = (expression: string, more: Partial<Rule> = {}) => ruleOf({ expression, ...more })
 
 const wasm = readFileSync(join(root, 'fixtures/policy/hostile.wasm'))
 const sha256 = createHash('sha256').update(wasm).digest('hex')

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { openRuleEngine } from '#src/adapters/rule-engine.ts'
 import { failingCases } from '#src/policy/rules/cases.ts'
 import type { PreparedRules, Rule } from '#src/policy/rules/rule.ts'
-import { input, withEvidence } from '../policy/rules/scene.ts'
+import { input, ruleOf, withEvidence } from '../policy/rules/scene.ts'
 import { wasmModule } from './wasm-module.ts'
 
 const engine = openRuleEngine()
@@ -14,20 +14,8 @@ afterAll(() => engine.close())
 
 const hostile = readFileSync(join(import.meta.dirname, '../../fixtures/policy/hostile.wasm'))
 
-function cel(expression: string, more: Partial<Rule> = {}): Rule {
-  return {
-    id: 'cel',
-    language: 'cel',
-    expression,
-    module: undefined,
-    message: 'it must',
-    severity: 'deny',
-    tee: 'box',
-    cases: [],
-    source: { file: 'rules/a.yaml', line: 7 },
-    ...more,
-  }
-}
+const cel = (expression: string, more: Partial<Rule> = {}) =>
+  ruleOf({ id: 'cel', expression, ...more })
 
 function rego(entrypoint: string, wasm: Uint8Array = hostile, more: Partial<Rule> = {}): Rule {
   const sha256 = createHash('sha256').update(wasm).digest('hex')

@@ -1,9 +1,9 @@
 /** `vouchsafe reappraise` on the database itself: not while a service holds it, and by the policy that the service accepted. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { runProgram, startProgram } from './program.ts'
 import { type SignedPolicy, signedPolicy } from './signed-policy.ts'
 
@@ -64,11 +64,3 @@ test('waits for the service to end, and then judges by what it accepted', async 
     'the settings name no tenant nobody',
   ])
 }, 120_000)
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
-}

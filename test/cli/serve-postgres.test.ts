@@ -1,11 +1,11 @@
 /** `vouchsafe serve` on a real PostgreSQL: two replicas of one database, what they print, and how one ends under load. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
 import { runProgram, startProgram } from './program.ts'
 import { type SignedPolicy, signedPolicy } from './signed-policy.ts'
@@ -212,14 +212,4 @@ async function refused(url: string): Promise<void> {
     if ((await ask(`${url}/healthz`, undefined, 'GET')).includes('ECONNREFUSED')) return
     await sleep(50)
   }
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-    })
-  })
 }

@@ -1,11 +1,11 @@
 /** `dev`, `serve` and `doctor` as a person or a supervisor runs them: no terminal, real database, real git, real HTTP. */
 import { createHash, createHmac } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.ts'
 import { runProgram, startProgram } from './program.ts'
 import { type SignedPolicy, signedPolicy } from './signed-policy.ts'
 
@@ -377,14 +377,3 @@ describe('vouchsafe doctor', () => {
     SLOW,
   )
 })
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' ? address?.port : undefined
-      probe.close(() => resolve(port ?? 0))
-    })
-  })
-}

@@ -19,6 +19,22 @@ const claimSchemas: ReadonlyMap<string, ClaimSchema> = new Map([
   ['crate', { lid: 'string' }],
 ])
 
+/** Good, and about nothing in particular. */
+export function ruleOf(change: Partial<Rule>): Rule {
+  return {
+    id: 'some',
+    language: 'cel',
+    expression: undefined,
+    module: undefined,
+    message: 'it must',
+    severity: 'deny',
+    tee: 'box',
+    cases: [],
+    source: { file: 'rules/a.yaml', line: 7 },
+    ...change,
+  }
+}
+
 export const variables = ruleVariables(schema)
 
 export const input: RuleInput = {
