@@ -10,21 +10,39 @@ const LONG = process.env.VOUCHSAFE_LONG === '1'
 const onlyLong = [
   'test/adapters/backup.test.ts',
   'test/adapters/git-hostile.test.ts',
+  'test/adapters/git-mirror.test.ts',
   'test/adapters/git-mirror-damage.test.ts',
   'test/adapters/git-mirror-hostile.test.ts',
   'test/adapters/partitions.test.ts',
   'test/adapters/postgres-lost.test.ts',
+  'test/adapters/releases-contended.test.ts',
+  'test/adapters/releases-lost.test.ts',
   'test/adapters/rule-engine-hostile.test.ts',
   'test/cli/backup.test.ts',
   'test/cli/dev-policy.test.ts',
   'test/cli/migrate.test.ts',
   'test/cli/reappraise-directly.test.ts',
+  'test/cli/serve-openbao.test.ts',
   'test/cli/serve-postgres.test.ts',
   'test/docs/policy-guide.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/faults/clock-process.test.ts',
+  'test/faults/database-gone.test.ts',
+  'test/faults/disk-full-*.test.ts',
+  'test/faults/killed-*.test.ts',
   'test/interop/log/**/*.test.ts',
+  'test/interop/models/**/*.test.ts',
+  'test/interop/opa/**/*.test.ts',
   'test/interop/tokens/**/*.test.ts',
+  'test/kbs/dev.test.ts',
+  'test/log/tree.test.ts',
+  'test/policy-attacks/alone.test.ts',
+  'test/policy-attacks/trees.test.ts',
+  'test/releases/planted-secrets.test.ts',
+  'test/models/killed.test.ts',
   'test/service/killed.test.ts',
   'test/service/log-killed.test.ts',
+  'test/service/reappraise.test.ts',
 ]
 
 /** Run by both: the long run goes deeper in them. */
@@ -37,7 +55,6 @@ const deeper = [
   'test/mutations/**/*.test.ts',
   'test/policy-attacks/**/*.test.ts',
   'test/policy/plain-yaml.test.ts',
-  'test/service/reappraise.test.ts',
 ]
 
 export default defineConfig({

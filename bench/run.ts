@@ -1,12 +1,15 @@
 /**
- * `npm run bench [-- --only verify|rules|policy|signing|service] [--json] [--quick] [--no-memory]`: what a verification costs, what
- * operators' rules do, how long a change of the policy takes to be in force, and what an attestation costs the whole service. One row, with --json one line, per
+ * `npm run bench [-- --only verify|rules|policy|signing|service|releases|models] [--json] [--quick] [--no-memory]`: what a verification costs, what
+ * operators' rules do, how long a change of the policy takes to be in force, what an attestation and what a release costs the whole service,
+ * and how fast a sealed model opens. One row, with --json one line, per
  * measurement.
  */
 import type { Plan } from './harness.ts'
 import { memoryOverManyChips } from './memory.ts'
+import { modelRows, quickModelPlan, usualModelPlan } from './models.ts'
 import { policyRows, quickPlan, usualPlan } from './policy.ts'
 import { policyMatchRows } from './policy-match.ts'
+import { quickReleasePlan, releaseRows, usualReleasePlan } from './releases.ts'
 import { ruleRows } from './rules.ts'
 import { quickServicePlan, serviceRows, usualServicePlan } from './service.ts'
 import { signingRows } from './signing.ts'
@@ -16,7 +19,7 @@ const quick = process.argv.includes('--quick')
 const json = process.argv.includes('--json')
 const plan: Plan = quick ? { rounds: 5, batchMs: 40 } : { rounds: 15, batchMs: 200 }
 
-const groups = { verify, rules, policy, signing, service }
+const groups = { verify, rules, policy, signing, service, releases, models }
 
 for (const group of chosen()) for await (const row of groups[group]()) print(row)
 
@@ -42,8 +45,16 @@ async function* service(): AsyncGenerator<object> {
   yield* serviceRows(quick ? quickServicePlan : usualServicePlan, plan)
 }
 
+async function* releases(): AsyncGenerator<object> {
+  yield* releaseRows(quick ? quickReleasePlan : usualReleasePlan)
+}
+
+async function* models(): AsyncGenerator<object> {
+  yield* modelRows(quick ? quickModelPlan : usualModelPlan)
+}
+
 function chosen(): readonly (keyof typeof groups)[] {
-  const all = ['verify', 'rules', 'policy', 'signing', 'service'] as const
+  const all = ['verify', 'rules', 'policy', 'signing', 'service', 'releases', 'models'] as const
   const at = process.argv.indexOf('--only')
   if (at < 0) return all
   const wanted = all.filter((group) => group === process.argv[at + 1])

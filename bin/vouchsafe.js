@@ -23,9 +23,13 @@ else {
 }
 
 function handOver() {
-  const child = spawn(brought, [fileURLToPath(main), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  })
+  const child = spawn(
+    brought,
+    ['--max-semi-space-size=64', fileURLToPath(main), ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+    },
+  )
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => {
       // A terminal sends its own two to the whole foreground group: the child would get them twice.

@@ -196,7 +196,8 @@ function objectOf({ properties, required = [], additionalProperties }: Schema): 
   const own = Object.entries(properties ?? {}).map(
     ([name, each]) => `readonly ${key(name)}${required.includes(name) ? '' : '?'}: ${typeOf(each)}`,
   )
-  return `{ ${[...own, ...rest].join('; ')} }`
+  const members = [...own, ...rest]
+  return members.length === 0 ? 'Record<string, never>' : `{ ${members.join('; ')} }`
 }
 
 function key(name: string): string {

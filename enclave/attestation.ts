@@ -26,7 +26,8 @@ export interface AgentKey {
 }
 
 export interface Attester {
-  readonly attest: (reportData: Uint8Array) => Evidence
+  /** A simulator answers at once; hardware takes its time, and may fail: see configfs-tsm.ts. */
+  readonly attest: (reportData: Uint8Array) => Evidence | Promise<Evidence>
   /** Certificates and lists that the platform hands out with its evidence. */
   readonly endorsements: Pick<EndorsementParts, 'certificates' | 'crls'>
 }
@@ -38,7 +39,16 @@ export interface Attesting {
   readonly attester: Attester
   /** One to four, each the name of a release rule. Absent: the release's only one. */
   readonly audiences?: readonly string[]
+  /** Default: one question, answered or not. See client/service-call.ts for more. */
+  readonly post?: PostJson
 }
+
+/** Resolves to what was answered in JSON, a refusal too, unless the implementation throws those. */
+export type PostJson = (
+  address: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+) => Promise<Pick<AttestationAnswer, 'status' | 'document'>>
 
 export interface AgentIdentity {
   readonly tenant: string
@@ -74,12 +84,15 @@ export async function attestOverHttp(
   identity: AgentIdentity,
   made: Attesting,
 ): Promise<AttestationAnswer> {
-  const { service, keys } = made
-  const asked = await post(`${service}/v1/challenges`, JSON.stringify({ tenant: identity.tenant }))
+  const { service, keys, post = postOnce } = made
+  const question = JSON.stringify({ tenant: identity.tenant })
+  const asked = await post(`${service}/v1/challenges`, question, {})
   const challenge = challengeSchema.safeParse(asked.document)
   if (!challenge.success) return { ...asked, tokens: [] }
   const signed = await signedAttestation(claimsFor(identity, keys, challenge.data.nonce), made)
-  const answer = await post(attestationAddress(service), signed.body, signed.proof)
+  const answer = await post(attestationAddress(service), signed.body, {
+    'attestation-proof': signed.proof,
+  })
   return { ...answer, tokens: await openTokens(answer.document, keys) }
 }
 
@@ -112,7 +125,7 @@ export async function signedAttestation(
   claims: RuntimeClaims,
   { service, keys, attester, audiences }: Attesting,
 ): Promise<SignedAttestation> {
-  const { quote, auxblob, eventLog } = attester.attest(reportDataOf(claims))
+  const { quote, auxblob, eventLog } = await attester.attest(reportDataOf(claims))
   const { certificates, crls } = attester.endorsements
   const body = JSON.stringify({
     evidence: {
@@ -189,15 +202,12 @@ const issuedSchema = z.object({
   ),
 })
 
-async function post(address: string, body: string, proof?: string) {
+const postOnce: PostJson = async (address, body, headers) => {
   const response = await fetch(address, {
     method: 'POST',
     body,
     redirect: 'error',
-    headers: {
-      'content-type': 'application/json',
-      ...(proof !== undefined && { 'attestation-proof': proof }),
-    },
+    headers: { 'content-type': 'application/json', ...headers },
   })
   return { status: response.status, document: documentSchema.parse(await response.json()) }
 }

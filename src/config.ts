@@ -14,6 +14,7 @@ import {
 } from './config/identity-provider.ts'
 import { type SettingInForce, settingsInForce } from './config/in-force.ts'
 import { judged } from './config/judged.ts'
+import { type KeyBrokerConfig, keyBrokerOf, keyBrokerSettings } from './config/key-broker.ts'
 import {
   type KeyEncryptionSetting,
   keyEncryptionOf,
@@ -66,6 +67,8 @@ export interface TenantConfig {
   readonly policy: PolicyConfig
   /** Folder of root certificates (PEM) of simulated hardware; its presence is what accepts simulated evidence. */
   readonly simulatedRoots: string | undefined
+  /** Undefined: the tenant does not speak the Key Broker protocol. */
+  readonly keyBroker: KeyBrokerConfig | undefined
 }
 
 export interface PolicyConfig {
@@ -110,7 +113,11 @@ export type ConfigReading =
   | { readonly config: Config; readonly secrets: Secrets }
   | { readonly mistakes: readonly string[] }
 
-const tenantSettings = { policy: policySettings, simulatedRoots: path.exactOptional() }
+const tenantSettings = {
+  policy: policySettings,
+  simulatedRoots: path.exactOptional(),
+  keyBroker: keyBrokerSettings.exactOptional(),
+}
 
 const fileSchema = z.strictObject({
   publicUrl: origin,
@@ -131,6 +138,7 @@ const fileSchema = z.strictObject({
   logWitnesses: logWitnesses.prefault([]),
   policy: policySettings.exactOptional(),
   simulatedRoots: path.exactOptional(),
+  keyBroker: keyBrokerSettings.exactOptional(),
   ...keySettings,
   tenants: z
     .array(z.strictObject({ name: tenantName, ...tenantSettings }), 'must be a list')
@@ -222,6 +230,7 @@ const TOKEN_USER = 'x-access-token'
 function configOf({
   policy,
   simulatedRoots,
+  keyBroker,
   tenants: others,
   metricsPort,
   metricsHost,
@@ -229,6 +238,7 @@ function configOf({
   previousKeyEncryptionKeyFile: ____,
   keyEncryptionCommand: _____,
   keyEncryptionHandle: ______,
+  transit: _______,
   operatorsFile: __,
   databaseUrlFile: ___,
   identityProvider,
@@ -238,7 +248,7 @@ function configOf({
   mostConnections,
   ...rest
 }: z.output<typeof fileSchema>): Config {
-  const own = policy === undefined ? [] : [{ name: 'default', policy, simulatedRoots }]
+  const own = policy === undefined ? [] : [{ name: 'default', policy, simulatedRoots, keyBroker }]
   return {
     ...rest,
     guard: { rateLimits, trustedProxies, admission, mostConnections },
@@ -247,6 +257,7 @@ function configOf({
       name: tenant.name,
       policy: policyOf(tenant.policy),
       simulatedRoots: tenant.simulatedRoots,
+      keyBroker: keyBrokerOf(tenant.keyBroker),
     })),
     metrics: metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort },
   }

@@ -64,12 +64,22 @@ const commands: Readonly<Record<string, Command>> = {
       await devCommand(args, {
         ...output,
         colour,
-        async start(say) {
+        async start(request) {
           const { startDev } = await import('./compose/dev.ts')
-          return await startDev(say, surroundings)
+          return await startDev(request, surroundings)
         },
         stopped,
       }),
+  },
+  attest: {
+    summary: 'show a service where this runs, print its tokens, fetch a secret with them',
+    run: async (args) => {
+      const [{ attestCommand }, { attestHere, writeSecret }] = await Promise.all([
+        import('./cli/attest.ts'),
+        import('./compose/attest.ts'),
+      ])
+      return await attestCommand(args, { ...output, attest: attestHere, writeSecret })
+    },
   },
   serve: {
     summary: 'verify evidence and issue tokens over HTTP',
@@ -180,6 +190,36 @@ const commands: Readonly<Record<string, Command>> = {
         keepFile: keepDurably,
         wait: async (ms) => await sleep(ms),
         stopped,
+      })
+    },
+  },
+  gateway: {
+    summary: 'tell nginx, Caddy or Envoy whether a request comes from an attested agent',
+    run: async (args) => {
+      const [{ gatewayCommand }, { startGateway }] = await Promise.all([
+        import('./cli/gateway.ts'),
+        import('./compose/gateway.ts'),
+      ])
+      return await gatewayCommand(args, {
+        ...output,
+        files: localFiles,
+        start: startGateway,
+        stopped,
+      })
+    },
+  },
+  model: {
+    summary: 'seal a model for attested agents, open it where it runs',
+    run: async (args) => {
+      const [{ modelCommand }, { modelDeps }] = await Promise.all([
+        import('./cli/model.ts'),
+        import('./compose/models.ts'),
+      ])
+      return await modelCommand(args, {
+        ...output,
+        ...modelDeps(writeOut),
+        terminal: process.stderr.isTTY === true,
+        files: localFiles,
       })
     },
   },

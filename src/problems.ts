@@ -200,6 +200,111 @@ export const problemTypes = {
     title: 'The leaf is not in the log yet',
     next: 'Ask again after the time in Retry-After: a leaf is numbered within a second.',
   },
+  'resource-unknown': {
+    status: 404,
+    title: 'There is no such resource',
+    next: 'List them with `vouchsafe release list`; add one with `vouchsafe release put NAME --file FILE`.',
+  },
+  'resource-superseded': {
+    status: 409,
+    title: 'The resource is another than was expected',
+    next: 'Look at it with `vouchsafe release list NAME`, and decide again: rotate one that is there, put one that is not.',
+  },
+  'resource-guarded': {
+    status: 409,
+    title: 'One operator may not loosen what guards this resource',
+    next: 'Put the secret under another name; or revoke every version first, and then put another secret.',
+  },
+  'broker-path-taken': {
+    status: 409,
+    title: 'Another resource has this path of the Key Broker face',
+    next: 'Choose another path, or take it from the other resource first.',
+  },
+  'approval-unknown': {
+    status: 404,
+    title: 'There is no such question to agree to',
+    next: 'List those that are open with `vouchsafe release approvals`; an agent asks anew by asking for its secret.',
+  },
+  'approval-own-version': {
+    status: 403,
+    title: 'Whoever put a secret there cannot agree to its release',
+    next: 'Ask other operators with the role secret-admin.',
+  },
+  'release-refused': {
+    status: 403,
+    title: 'This agent may not have that now',
+    next: 'Attest again: the policy, the evidence or what its vendor says may have changed. Operators: the line release.refused of the service log says why, under the request id.',
+  },
+  'release-key-refused': {
+    status: 403,
+    title: 'Nothing is sealed to that key',
+    next: 'Send as encJwk the encryption key that the evidence was bound to (enc_jwk of the attestation, enc_jkt of the token); attest again with one where there is none.',
+  },
+  'release-approval-needed': {
+    status: 403,
+    title: 'Operators have to agree first',
+    next: 'Ask again with the same attested key once enough operators with the role secret-admin have agreed: `vouchsafe release approve ID`, with the id in `approval`.',
+  },
+  'release-needs-session': {
+    status: 403,
+    title: 'This resource is given only to a watched session',
+    next: 'This version of the service has no sessions yet, so nobody gets it. Operators: see requiresSession of the resource.',
+  },
+  'release-use-refused': {
+    status: 403,
+    title: 'The resource is not had in this way',
+    next: 'What is released is asked for at POST /v1/releases; a key that never leaves decrypts or signs at POST /v1/operations.',
+  },
+  'resource-version-unavailable': {
+    status: 404,
+    title: 'There is no such version to be had',
+    next: 'Ask for another version, or for none in particular; the detail says what is wrong with this one.',
+  },
+  'resource-changed': {
+    status: 409,
+    title: 'The resource was changed meanwhile',
+    next: 'Ask again, with a new proof of possession.',
+  },
+  'operation-refused': {
+    status: 422,
+    title: 'The key does not do that with this input',
+    next: 'decrypt takes iv (12 bytes), tag (16 bytes) and ciphertext of AES-256-GCM under this very key, at most 64 KiB; sign takes any bytes.',
+  },
+  'lease-unknown': {
+    status: 404,
+    title: 'There is no such lease of this agent',
+    next: 'Renew with the id of the release, and with a token that is bound to the same key; otherwise ask for a new release.',
+  },
+  'lease-over': {
+    status: 409,
+    title: 'The lease ended before it was renewed',
+    next: 'Stop using what was released, and ask for a new release.',
+  },
+  'key-encryption-unavailable': {
+    status: 503,
+    title: 'Whoever holds the key-encryption key does not answer',
+    next: 'Try again after the time in Retry-After. Operators: the detail says what it answered; `vouchsafe doctor` asks it.',
+  },
+  'model-unusable': {
+    status: 422,
+    title: 'The model cannot be sealed or opened as it is',
+    next: 'Mend what the detail names, and run the command again; docs/models.md says what a model may consist of.',
+  },
+  'registry-unusable': {
+    status: 502,
+    title: 'The registry does not answer as a registry does',
+    next: 'Check the address, the repository and the credentials; the detail says what it answered.',
+  },
+  'broker-handshake-refused': {
+    status: 401,
+    title: 'The handshake of the Key Broker protocol was refused',
+    next: 'Begin another with POST /kbs/v0/auth, and answer its nonce once; the detail says what was wrong with this one.',
+  },
+  'broker-session-required': {
+    status: 401,
+    title: 'This needs an attested handshake of the Key Broker protocol',
+    next: 'Attest with POST /kbs/v0/auth and /kbs/v0/attest, and send the cookie kbs-session-id or the token as `Authorization: Bearer`.',
+  },
   'storage-unavailable': {
     status: 503,
     title: 'The database did not answer',

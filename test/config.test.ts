@@ -126,6 +126,9 @@ describe('what is accepted', () => {
     VOUCHSAFE_OPA_PATH: ['agents/allow', opa],
     VOUCHSAFE_OPA_TOKEN_FILE: ['/run/token', opa],
     VOUCHSAFE_SIMULATED_ROOTS: ['/elsewhere'],
+    VOUCHSAFE_KBS: ['on'],
+    VOUCHSAFE_KBS_SAMPLE: ['on', { VOUCHSAFE_KBS: 'on', VOUCHSAFE_SIMULATED_ROOTS: '/elsewhere' }],
+    VOUCHSAFE_KBS_ATTESTATION_SERVICE: ['on'],
     VOUCHSAFE_EXPLAIN_REFUSALS: ['true'],
     VOUCHSAFE_OPERATORS_FILE: ['/run/operators'],
     VOUCHSAFE_OPERATORS_ISSUER: ['https://other.example', provider],
@@ -134,7 +137,9 @@ describe('what is accepted', () => {
     VOUCHSAFE_OPERATORS_ROLES: ['sre=operator,audit=auditor', provider],
     VOUCHSAFE_TRUSTED_PROXIES: ['10.0.0.0/8, 2001:db8::1'],
     VOUCHSAFE_RATE_LIMIT_CHALLENGES: ['off'],
+    VOUCHSAFE_RATE_LIMIT_HANDSHAKES: ['3'],
     VOUCHSAFE_RATE_LIMIT_ATTESTATIONS: ['1'],
+    VOUCHSAFE_RATE_LIMIT_RELEASES: ['7'],
     VOUCHSAFE_RATE_LIMIT_PUBLIC: ['10000000'],
     VOUCHSAFE_RATE_LIMIT_OPERATORS: ['5'],
     VOUCHSAFE_RATE_LIMIT_FAILED_OPERATORS: ['5'],
@@ -165,7 +170,7 @@ describe('what is accepted', () => {
   test.each(
     settings
       .map(({ variable }) => variable)
-      .filter((each) => !/_KEY_FILE$|_KEY_ENCRYPTION_(COMMAND|HANDLE)$/.test(each)),
+      .filter((each) => !/_KEY_FILE$|_KEY_ENCRYPTION_(COMMAND|HANDLE)$|_TRANSIT_/.test(each)),
   )('%s has an effect', (variable) => {
     const [value, beside = {}] = effects[variable] ?? ['']
     const usual = read({ ...good, ...beside }, files)
@@ -352,6 +357,17 @@ describe('a mistake', () => {
     ['a path', { VOUCHSAFE_PUBLIC_URL: 'https://x.example/a' }, 'must have no path'],
     ['an empty host', { VOUCHSAFE_HOST: '' }, 'VOUCHSAFE_HOST (host)'],
     ['a port in words', { VOUCHSAFE_PORT: 'http' }, 'must be a port'],
+    ['a Key Broker face by halves', { VOUCHSAFE_KBS: 'yes' }, 'must be on or off'],
+    [
+      'sample evidence without simulated roots',
+      { VOUCHSAFE_KBS: 'on', VOUCHSAFE_KBS_SAMPLE: 'on' },
+      'VOUCHSAFE_SIMULATED_ROOTS (simulatedRoots) is missing',
+    ],
+    [
+      'sample evidence for a face that is off',
+      { VOUCHSAFE_KBS_SAMPLE: 'on', VOUCHSAFE_SIMULATED_ROOTS: '/srv/roots' },
+      'VOUCHSAFE_KBS (keyBroker.on) is off',
+    ],
     [
       'no policy',
       { VOUCHSAFE_POLICY: undefined, VOUCHSAFE_POLICY_PIN: undefined },

@@ -4,6 +4,7 @@
  */
 import { fleet, type MeasuredTee } from './agents.ts'
 import { type Connection, openConnection, serialised } from './connection.ts'
+import { type AttestedAgent, releaseRequests } from './release-agents.ts'
 
 export type Order =
   | {
@@ -14,6 +15,11 @@ export type Order =
       readonly releases: number
       /** Instant from which the simulated vendors' documents hold, in ms. */
       readonly issued: number
+    }
+  | {
+      readonly kind: 'prepare-releases'
+      readonly agents: readonly AttestedAgent[]
+      readonly requests: number
     }
   | {
       readonly kind: 'fire'
@@ -139,9 +145,20 @@ async function atRate(
   while (running.size > 0) await Promise.all(running)
 }
 
+async function begun(order: Order): Promise<Fired | number> {
+  switch (order.kind) {
+    case 'prepare':
+      return await prepare(order)
+    case 'prepare-releases':
+      made = [...releaseRequests(order.agents, order.requests)]
+      return made.length
+    case 'fire':
+      return await fire(order)
+  }
+}
+
 process.on('message', (order: Order) => {
-  const done = order.kind === 'prepare' ? prepare(order) : fire(order)
-  done.then(
+  begun(order).then(
     (result) => process.send?.({ result }),
     (cause) => process.send?.({ error: String(cause) }),
   )

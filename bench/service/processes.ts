@@ -12,6 +12,9 @@ export interface Served {
   readonly stop: () => Promise<void>
 }
 
+/** As the image does it. */
+const asDeployed = ['--max-semi-space-size=64']
+
 /** Starts a program that says `ready` on one of its streams once it answers. */
 export async function startServer(
   file: string,
@@ -29,7 +32,7 @@ export async function startServer(
     readonly port: number
   },
 ): Promise<Served> {
-  const child = spawn(process.execPath, [join(root, file), ...args], {
+  const child = spawn(process.execPath, [...asDeployed, join(root, file), ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,6 +59,9 @@ async function ended(child: ChildProcess): Promise<void> {
 
 export interface Generator {
   readonly prepare: (order: Omit<Extract<Order, { kind: 'prepare' }>, 'kind'>) => Promise<number>
+  readonly prepareReleases: (
+    order: Omit<Extract<Order, { kind: 'prepare-releases' }>, 'kind'>,
+  ) => Promise<number>
   readonly fire: (order: Omit<Extract<Order, { kind: 'fire' }>, 'kind'>) => Promise<Fired>
   readonly stop: () => Promise<void>
 }
@@ -73,6 +79,7 @@ export function startGenerator(): Generator {
   }
   return {
     prepare: (request) => order({ kind: 'prepare', ...request }),
+    prepareReleases: (request) => order({ kind: 'prepare-releases', ...request }),
     fire: (request) => order({ kind: 'fire', ...request }),
     stop: () => ended(child),
   }

@@ -15,7 +15,7 @@ import { certificateTable, tableGuids } from './certificate-table.ts'
 import { tdQuote } from './dcap.ts'
 import { usualTd15Body } from './dcap-bodies.ts'
 import { intelMachine } from './intel-machine.ts'
-import type { Chance } from './mint/signing.ts'
+import type { Chance, SigningKey } from './mint/signing.ts'
 import { type ReportFields, type SnpChip, signReport, usualReport } from './snp.ts'
 
 export interface SimulatedPlatform<Fields> {
@@ -56,7 +56,7 @@ export function simulatedSnp(
   product: SnpProduct = 'Genoa',
 ): SimulatedPlatform<ReportFields> {
   const hwid = chance.bytes('hwid', product === 'Turin' ? 8 : 64)
-  const chip: SnpChip = { product, version: 5, hwid, tcb: tcbOf(product) }
+  const chip = simulatedChip(product, hwid)
   const pki = amdPki({ chance, product, issued })
   const vcek = pki.vcek(chip)
   const auxblob = certificateTable([
@@ -67,11 +67,28 @@ export function simulatedSnp(
     tee: 'sev-snp',
     anchors: [{ der: pki.ark.der, product }],
     endorsements: { certificates: [], crls: [pki.crl()], tcbInfos: [], qeIdentities: [] },
-    attest: ({ reportData, measurement, fields }) => ({
-      quote: signReport({ ...usualReport(chip), reportData, measurement, ...fields }, vcek.key),
-      auxblob,
-    }),
+    attest: reporting({ chip, key: vcek.key, auxblob }),
   }
+}
+
+export function simulatedChip(product: SnpProduct, hwid: Uint8Array): SnpChip {
+  return { product, version: 5, hwid, tcb: tcbOf(product) }
+}
+
+/** What a chip needs to attest: its own key and its table, nothing of its vendor's. */
+export function reporting({
+  chip,
+  key,
+  auxblob,
+}: {
+  readonly chip: SnpChip
+  readonly key: SigningKey
+  readonly auxblob: Uint8Array
+}): SimulatedPlatform<ReportFields>['attest'] {
+  return ({ reportData, measurement, fields }) => ({
+    quote: signReport({ ...usualReport(chip), reportData, measurement, ...fields }, key),
+    auxblob,
+  })
 }
 
 /** A version 5 quote of a TDX 1.5 module; `measurement` is MRTD. */

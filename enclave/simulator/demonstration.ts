@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import type { VectorAnchor } from '../../src/rats/vector.ts'
 import { type Attester, attestOverHttp, bornKeys } from '../attestation.ts'
 import { measureAgent, readAgent, simulatedSnp, snpKeyLabels } from './agent.ts'
+import { keptChipKey, keptMachineText, withChipKey } from './kept-machine.ts'
 import { freshChance } from './mint/fresh.ts'
 
 export interface Demonstration {
@@ -14,6 +15,8 @@ export interface Demonstration {
   /** Of the approved agent: 48 bytes. */
   readonly measurement: Uint8Array
   readonly agents: readonly DemonstratedAgent[]
+  /** Text of a file by which another program attests on the same machine: kept-machine.ts. Holds the chip's private key. */
+  readonly machine: string
   /** As if the program in this folder ran on the same machine: what is measured is every file of it. */
   readonly launchVerifier: (program: string) => LaunchedVerifier
 }
@@ -31,7 +34,9 @@ interface DemonstratedAgent {
   readonly attest: (service: string, verifier: string) => ReturnType<typeof attestOverHttp>
 }
 
-export const demonstrated = { environment: 'prod', agent: 'invoice-bot' } as const
+const identity = { environment: 'prod', agent: 'invoice-bot' } as const
+/** `audience`: the release rule whose token is shown. */
+export const demonstrated = { ...identity, audience: 'kms.example' } as const
 
 const approvedFiles: Readonly<Record<string, string>> = {
   'agent.py': `"""Reads invoices and books them."""\nfrom tools import call\n\n\ndef run(invoice):\n    return call("book", invoice)\n`,
@@ -49,12 +54,22 @@ const PRODUCT = 'Genoa'
 export async function prepareDemonstration(): Promise<
   (folder: string, issued: Date) => Demonstration
 > {
-  const chance = await freshChance(snpKeyLabels(PRODUCT))
-  return (folder, issued) => launchAgents(simulatedSnp({ chance, issued }, PRODUCT), folder)
+  const privateKey = keptChipKey()
+  const chance = withChipKey(await freshChance(snpKeyLabels(PRODUCT)), privateKey)
+  return (folder, issued) => {
+    const platform = simulatedSnp({ chance, issued }, PRODUCT)
+    return {
+      ...launchAgents(platform, folder),
+      machine: keptMachineText({ product: PRODUCT, platform, chance, privateKey }),
+    }
+  }
 }
 
 /** Writes both agents below `folder`, where they can be looked at, and measures what was written. */
-function launchAgents(platform: ReturnType<typeof simulatedSnp>, folder: string): Demonstration {
+function launchAgents(
+  platform: ReturnType<typeof simulatedSnp>,
+  folder: string,
+): Omit<Demonstration, 'machine'> {
   const launched = (name: string, files: Readonly<Record<string, string>>) => {
     const place = join(folder, name)
     writeAgent(place, files)
@@ -97,8 +112,8 @@ function launchAgents(platform: ReturnType<typeof simulatedSnp>, folder: string)
 function attesting({ attester }: { readonly attester: Attester }): DemonstratedAgent['attest'] {
   return async (service, verifier) =>
     await attestOverHttp(
-      { tenant: 'default', ...demonstrated, verifier },
-      { service, keys: await bornKeys(), attester },
+      { tenant: 'default', ...identity, verifier },
+      { service, keys: await bornKeys(), attester, audiences: [demonstrated.audience] },
     )
 }
 

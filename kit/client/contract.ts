@@ -634,6 +634,255 @@ export type Operations = {
       400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503
     >
   }
+  '/v1/resources': {
+    /** Adds a secret or model key, gives it another version, or changes how it may be had (role: secret-admin). */
+    $post: Endpoint<
+      {
+        json: {
+          readonly tenant?: string
+          readonly name: string
+          readonly secret?: string
+          readonly after?: number
+          readonly use?: 'release' | 'decrypt' | 'sign'
+          readonly approvals?: number
+          readonly leaseSeconds?: number
+          readonly releasesPerMinute?: number | null
+          readonly brokerPath?: string | null
+          readonly requiresSession?: boolean
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly tenant: string
+          readonly name: string
+          readonly version: number
+          readonly change: 'added' | 'rotated' | 'changed'
+          readonly use: 'release' | 'decrypt' | 'sign'
+          readonly approvals: number
+          readonly leaseSeconds: number
+          readonly releasesPerMinute: number | null
+          readonly brokerPath: string | null
+          readonly requiresSession: boolean
+          readonly next: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+    /** Which secrets and model keys there are, and how each may be had; never what they are (role: viewer). */
+    $get: Endpoint<
+      { query?: { tenant?: string; after?: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly resources: ReadonlyArray<{
+            readonly tenant: string
+            readonly name: string
+            readonly use: 'release' | 'decrypt' | 'sign'
+            readonly approvals: number
+            readonly leaseSeconds: number
+            readonly releasesPerMinute: number | null
+            readonly brokerPath: string | null
+            readonly requiresSession: boolean
+            readonly versions: ReadonlyArray<{
+              readonly version: number
+              readonly createdAt: string
+              readonly createdBy: string
+              readonly revokedAt: string | null
+            }>
+          }>
+          readonly after: string | null
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/resources/:name': {
+    /** One secret or model key: its versions, who put them, and how it may be had (role: viewer). */
+    $get: Endpoint<
+      { param: { name: string }; query?: { tenant?: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly tenant: string
+          readonly name: string
+          readonly use: 'release' | 'decrypt' | 'sign'
+          readonly approvals: number
+          readonly leaseSeconds: number
+          readonly releasesPerMinute: number | null
+          readonly brokerPath: string | null
+          readonly requiresSession: boolean
+          readonly versions: ReadonlyArray<{
+            readonly version: number
+            readonly createdAt: string
+            readonly createdBy: string
+            readonly revokedAt: string | null
+          }>
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/resources/:name/revocations': {
+    /** Ends versions of a secret or model key: nobody is given them any more (role: secret-admin). */
+    $post: Endpoint<
+      {
+        param: { name: string }
+        json: { readonly tenant?: string; readonly versions: 'all' | ReadonlyArray<number> }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly tenant: string
+          readonly name: string
+          readonly revoked: ReadonlyArray<number>
+          readonly next: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/release-approvals': {
+    /** Which agents’ keys wait for operators to agree that they may have a secret (role: viewer). */
+    $get: Endpoint<
+      { query?: { tenant?: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly approvals: ReadonlyArray<{
+            readonly id: string
+            readonly tenant: string
+            readonly resource: string
+            readonly version: number
+            readonly environment: string
+            readonly agent: string
+            readonly jkt: string
+            readonly requestedAt: string
+            readonly expiresAt: string
+            readonly approvedBy: ReadonlyArray<{ readonly operator: string; readonly at: string }>
+            readonly needed: number | null
+          }>
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/release-approvals/:id': {
+    /** Agrees that an agent’s key may have a version of a secret (role: secret-admin). */
+    $post: Endpoint<
+      { param: { id: string }; json: Record<string, never> },
+      Done<
+        200,
+        'json',
+        {
+          readonly approval: {
+            readonly id: string
+            readonly tenant: string
+            readonly resource: string
+            readonly version: number
+            readonly environment: string
+            readonly agent: string
+            readonly jkt: string
+            readonly requestedAt: string
+            readonly expiresAt: string
+            readonly approvedBy: ReadonlyArray<{ readonly operator: string; readonly at: string }>
+            readonly needed: number | null
+          }
+          readonly next: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/releases': {
+    /** A secret, sealed to the attested key that asks. */
+    $post: Endpoint<
+      {
+        header: { DPoP: string }
+        json: {
+          readonly resource: string
+          readonly version?: number
+          readonly minimumVersion?: number
+          readonly encJwk: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly release: string
+          readonly resource: string
+          readonly version: number
+          readonly use: 'release' | 'decrypt' | 'sign'
+          readonly envelope: string
+          readonly lease?: { readonly expiresAt: string; readonly renewBy: string }
+          readonly logLeaf: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/releases/:id/renewals': {
+    /** More time for what was released to this key. */
+    $post: Endpoint<
+      { param: { id: string }; header: { DPoP: string }; json: Record<string, never> },
+      Done<
+        200,
+        'json',
+        {
+          readonly release: string
+          readonly lease: { readonly expiresAt: string; readonly renewBy: string }
+          readonly statement: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/operations': {
+    /** One operation with a key that never leaves; the result is sealed to the attested key. */
+    $post: Endpoint<
+      {
+        header: { DPoP: string }
+        json: {
+          readonly resource: string
+          readonly version?: number
+          readonly minimumVersion?: number
+          readonly operation: 'decrypt' | 'sign'
+          readonly input: string
+          readonly encJwk: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly release: string
+          readonly resource: string
+          readonly version: number
+          readonly use: 'release' | 'decrypt' | 'sign'
+          readonly envelope: string
+          readonly lease?: { readonly expiresAt: string; readonly renewBy: string }
+          readonly logLeaf: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503
+    >
+  }
   '/v1/log/checkpoint': {
     /** The newest signed checkpoint of the transparency log, with the cosignatures it has. */
     $get: Endpoint<Nothing, Done<200, 'text', string>, 400 | 404 | 429 | 500 | 503>

@@ -194,6 +194,8 @@ async function startAfresh(
   })
   // Slots that were given out after the backup would be given out again.
   await session.rows({ text: 'update status_lists set next = capacity' })
+  // A nonce that was spent after the backup would be good again.
+  await session.rows({ text: 'delete from broker_sessions' })
   await jumpEvents(session, at)
   const [head] = await session.rows({ text: 'select size, checkpoint from log_head' })
   return {

@@ -8,22 +8,30 @@ import type { Store } from '../service/ports.ts'
 import { openPgliteStore } from './pglite-store.ts'
 import { whyNotKept } from './sample-policy-repository.ts'
 
+export interface KeptToken {
+  /** Holds the token. */
+  readonly file: string
+  readonly sha256: Uint8Array
+}
+
 export interface DevDirectory {
   readonly directory: string
   readonly store: Store
   readonly keyEncryptionKey: Uint8Array
-  /** Holds the token of the one operator, made anew at every start. */
-  readonly operatorTokenFile: string
-  /** SHA-256 of that token. */
-  readonly operatorTokenSha256: Uint8Array
+  /** Each made anew at every start. */
+  readonly operator: KeptToken
+  readonly secretAdmin: KeptToken
 }
 
-/** A second `dev`, a folder that cannot be written to or one that was outlived gets a temporary one; `say` tells so. */
+/**
+ * `name`: below `.vouchsafe`. A second `dev`, a folder that cannot be written to or one that was outlived gets a temporary one;
+ * `say` tells so.
+ */
 export async function openDevDirectory(
   say: (sentence: string) => void,
-  at: Date,
+  { name, at }: { readonly name: string; readonly at: Date },
 ): Promise<DevDirectory> {
-  const directory = resolve('.vouchsafe/dev')
+  const directory = resolve('.vouchsafe', name)
   try {
     const reason = whyNotKept(directory, at)
     if (reason !== undefined) throw new Problem('configuration-invalid', reason)
@@ -38,7 +46,13 @@ export async function openDevDirectory(
 
 async function open(directory: string): Promise<DevDirectory> {
   const store = await openPgliteStore(directory)
-  return { directory, store, keyEncryptionKey: keyIn(directory), ...operatorTokenIn(directory) }
+  return {
+    directory,
+    store,
+    keyEncryptionKey: keyIn(directory),
+    operator: tokenIn(directory, 'operator-token'),
+    secretAdmin: tokenIn(directory, 'secret-admin-token'),
+  }
 }
 
 /** Kept beside the database whose keys it opens: for development only. */
@@ -48,10 +62,9 @@ function keyIn(directory: string): Uint8Array {
   return new Uint8Array(readFileSync(file))
 }
 
-function operatorTokenIn(directory: string) {
-  const operatorTokenFile = join(directory, 'operator-token')
+function tokenIn(directory: string, name: string): KeptToken {
+  const file = join(directory, name)
   const token = randomBytes(32).toString('hex')
-  writeFileSync(operatorTokenFile, `${token}\n`, { mode: 0o600 })
-  const sha256 = createHash('sha256').update(token).digest()
-  return { operatorTokenFile, operatorTokenSha256: new Uint8Array(sha256) }
+  writeFileSync(file, `${token}\n`, { mode: 0o600 })
+  return { file, sha256: new Uint8Array(createHash('sha256').update(token).digest()) }
 }

@@ -25,7 +25,8 @@ export function absent({ seconds, most }: AbsentSettings): Absent {
     forget: (name) => until.delete(name),
     secondsLeft(name, at) {
       const left = (until.get(name) ?? 0) - at.getTime() / 1000
-      if (left > 0) return left
+      // More than was ever left means that the clock was set back.
+      if (left > 0 && left <= seconds + 1) return left
       until.delete(name)
       return 0
     },

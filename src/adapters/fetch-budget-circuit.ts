@@ -27,9 +27,15 @@ export function circuit(chance: () => number): Circuit {
   let closedUntil = 0
   let isOnTrial = false
 
+  /** More than was ever asked for means that the clock was set back: then nothing is left of it. */
+  function leftAt(at: Date): number {
+    const left = closedUntil - at.getTime() / 1000
+    return left > LONGEST_RETRY_AFTER_SECONDS + 1 ? 0 : left
+  }
+
   return {
     secondsClosed(at) {
-      const left = closedUntil - at.getTime() / 1000
+      const left = leftAt(at)
       if (failures > 0 && left > 0) return left
       return isOnTrial ? TRIAL_SECONDS : 0
     },
@@ -46,7 +52,7 @@ export function circuit(chance: () => number): Circuit {
       const most = Math.min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
       const asked = Math.min(LONGEST_RETRY_AFTER_SECONDS, retryAfterSeconds ?? 0)
       // Requests that were under way together fail together; none of them shortens what another was told.
-      const left = Math.max(asked, chance() * most, closedUntil - at.getTime() / 1000)
+      const left = Math.max(asked, chance() * most, leftAt(at))
       closedUntil = at.getTime() / 1000 + left
       return left
     },

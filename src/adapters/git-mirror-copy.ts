@@ -33,7 +33,7 @@ export function mirrorCopy(
   /** Why something could not be read; undefined while nothing was missed. */
   let damage: string | undefined
   /** When everything was fetched anew, and what the branch named: what the remote has not does not come by asking often. */
-  let mended = { advertised: '', at: 0 }
+  let mended = { advertised: '', at: Number.NEGATIVE_INFINITY }
   /** What was left after sweeping: accepted history may itself be larger than the limit. */
   let sweptBytes = 0
 
@@ -55,9 +55,9 @@ export function mirrorCopy(
     if (!isChecked) await check()
     isChecked = true
     if (damage === undefined) return
-    if (mended.advertised !== advertised || Date.now() - mended.at > MEND_AGAIN_MS) {
+    if (mended.advertised !== advertised || performance.now() - mended.at > MEND_AGAIN_MS) {
       await fetchAnew(branch)
-      mended = { advertised, at: Date.now() }
+      mended = { advertised, at: performance.now() }
     }
     await check()
     if (damage === undefined) return

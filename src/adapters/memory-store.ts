@@ -5,13 +5,14 @@ import { memoryEvents } from './memory-events.ts'
 import { memoryKeys } from './memory-keys.ts'
 import { memoryLog } from './memory-log.ts'
 import { memoryPolicies } from './memory-policies.ts'
+import { memoryReleases } from './memory-releases.ts'
 import { memoryTokens } from './memory-tokens.ts'
 
 /** Every method throws what the others throw, so that a test on this store finds what would fail on them. */
 export function memoryStore(): Store {
   const { publish, ...events } = memoryEvents()
   const { queue, ...log } = memoryLog()
-  const { prepare, ...tokens } = memoryTokens({ publish, queue })
+  const { prepare, isLive, proofs, ...tokens } = memoryTokens({ publish, queue })
   return {
     ...memoryAppraisals({ prepareTokens: prepare, queue }),
     ...memoryPolicies({ publish, queue }),
@@ -19,6 +20,7 @@ export function memoryStore(): Store {
     ...tokens,
     ...events,
     ...log,
+    ...memoryReleases({ queue, isLive, proofs }),
     ping: async () => {},
     close: async () => {},
   }

@@ -1,8 +1,15 @@
 /** Tokens, their revocation and their places in status lists, in memory. */
 import type { PendingLeaf } from '../service/log-ports.ts'
-import type { KnownToken, TokenRecord, TokenSelection, TokenStore } from '../service/token-ports.ts'
+import type {
+  KnownToken,
+  OnceKind,
+  TokenRecord,
+  TokenSelection,
+  TokenStore,
+} from '../service/token-ports.ts'
 import type { Publish } from './memory-events.ts'
 import { fault } from './memory-fault.ts'
+import type { Companions as ReleaseCompanions } from './memory-releases.ts'
 import { revocationEvent } from './store-events.ts'
 
 export interface Companions {
@@ -13,10 +20,11 @@ export interface Companions {
 
 export function memoryTokens({ publish, queue }: Companions): TokenStore & {
   readonly prepare: (tokens: readonly TokenRecord[]) => () => void
-} {
+} & Pick<ReleaseCompanions, 'isLive' | 'proofs'> {
   const known = new Map<string, KnownToken>()
   const proofs = new Map<string, Date>()
   const isLive = (at: Date) => (token: KnownToken) => token.expiresAt > at && !token.revocation
+  const keyOf = (kind: OnceKind, id: string) => `${kind} ${id}`
   const lists = statusLists()
   return {
     prepare(tokens) {
@@ -26,6 +34,14 @@ export function memoryTokens({ publish, queue }: Companions): TokenStore & {
       return () => {
         for (const token of tokens) known.set(token.jti, { ...token, revocation: undefined })
       }
+    },
+    isLive(jti, tenant, at) {
+      const token = known.get(jti)
+      return token?.tenant === tenant && isLive(at)(token)
+    },
+    proofs: {
+      isUsed: (id) => proofs.has(keyOf('dpop', id)),
+      use: (id, expiresAt) => proofs.set(keyOf('dpop', id), expiresAt),
     },
     findToken: async (jti) => known.get(jti),
     tokensOf: async (appraisal) =>
@@ -61,7 +77,7 @@ export function memoryTokens({ publish, queue }: Companions): TokenStore & {
       return { issuer, revoked: revoked.toSorted((a, b) => a - b) }
     },
     async useOnce(kind, id, expiresAt) {
-      const key = `${kind} ${id}`
+      const key = keyOf(kind, id)
       if (proofs.has(key)) return false
       proofs.set(key, expiresAt)
       return true

@@ -4,12 +4,13 @@
  * survive a power cut, for which there is PostgreSQL.
  */
 import { join } from 'node:path'
-import { PGlite, type Transaction } from '@electric-sql/pglite'
+import type { PGlite, Transaction } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import { Problem } from '../problems.ts'
 import type { Store } from '../service/ports.ts'
 import { lockDataDirectory } from './data-directory-lock.ts'
 import { applyMigrations } from './migrations.ts'
+import { openPgliteClient } from './pglite-client.ts'
 import { binaryArray } from './postgres-arrays.ts'
 import { isSqlArray } from './sql-columns.ts'
 import type { Row, SqlEngine, Statement } from './sql-engine.ts'
@@ -37,20 +38,30 @@ export async function openPgliteStore(directory: string): Promise<Store> {
 export async function openPgliteEngine(directory: string): Promise<SqlEngine> {
   const lock = await lockDataDirectory(directory)
   try {
-    const client = await PGlite.create(join(directory, 'database'), { startParams })
+    const client = await openPgliteClient(join(directory, 'database'))
+    let isClosed = false
     return {
-      database: drizzle(client),
-      rows: (statement) => rowsOf(client, statement),
+      // Of all that PGlite has, drizzle asks for `query` and `transaction`.
+      database: drizzle({ client: client as unknown as PGlite }),
+      rows: ({ name, values = [], ...statement }) =>
+        name === undefined
+          ? rowsOf(client, { ...statement, values })
+          : client.prepared({ ...statement, name, values }),
       transaction: (run) =>
         client.transaction((transaction) =>
           run({ rows: (statement) => rowsOf(transaction, statement) }),
         ),
       // It does one thing at a time.
       concurrency: 1,
+      gatherMs: GATHER_MS,
       async close() {
-        if (client.closed) return
-        await client.close()
-        await lock.release()
+        if (isClosed) return
+        isClosed = true
+        try {
+          await client.close()
+        } finally {
+          await lock.release()
+        }
       },
     }
   } catch (cause) {
@@ -59,8 +70,8 @@ export async function openPgliteEngine(directory: string): Promise<SqlEngine> {
   }
 }
 
-/** PostgreSQL's 128 MB of buffers would be zeroed at every start and held for ever; the operating system caches the files anyway. */
-const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
+/** A statement takes 0.7 ms for one attestation and 0.2 ms for each of sixteen, in which nothing else runs. */
+const GATHER_MS = 5
 
 async function rowsOf(
   client: Pick<PGlite | Transaction, 'query'>,

@@ -16,7 +16,7 @@ import { sqlStore } from './sql-store.ts'
 export interface PostgresTerms {
   /** What to do about migrations that the database lacks; `refuse` leaves them to `vouchsafe migrate`. */
   readonly migrations: 'apply' | 'refuse'
-  /** Two are enough for attestations, the others are for whatever else is asked. */
+  /** Two are enough for attestations and two for releases, the others are for whatever else is asked. */
   readonly connections?: number
 }
 
@@ -58,7 +58,7 @@ async function bringUpToDate(engine: SqlEngine, { migrations }: PostgresTerms): 
 /** For migrations and backups too. Asks nothing of the server yet. */
 export function openPostgresEngine(
   url: string,
-  { connections = 4 }: Pick<PostgresTerms, 'connections'> = {},
+  { connections = 6 }: Pick<PostgresTerms, 'connections'> = {},
 ): SqlEngine {
   const pool = new Pool({
     connectionString: url,
@@ -68,8 +68,9 @@ export function openPostgresEngine(
     query_timeout: ANSWER_TIMEOUT_MS,
     keepAlive: true,
     maxLifetimeSeconds: CONNECTION_LIFETIME_SECONDS,
-    // Whatever the server's default is: what leaves after a commit must be durable.
-    options: `-c synchronous_commit=on -c statement_timeout=${STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS} -c jit=off -c TimeZone=UTC`,
+    // Whatever the server's default is: what leaves after a commit must be durable, and a row that was waited for is read
+    // as it is by then.
+    options: `-c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c statement_timeout=${STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS} -c jit=off -c TimeZone=UTC`,
   })
   // An idle connection that is cut: the pool has let go of it already, and the next query makes another.
   pool.on('error', () => {})
@@ -97,6 +98,7 @@ export function openPostgresEngine(
       }
     },
     concurrency: 2,
+    gatherMs: 0,
     async close() {
       if (!pool.ended) await pool.end()
     },

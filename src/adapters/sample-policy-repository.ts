@@ -18,6 +18,14 @@ export interface SampleRepositoryRequest {
   /** 48 bytes in hex. */
   readonly measurement: string
   readonly at: Date
+  /** Where the service is going to be, and which resources it may give to the agent. */
+  readonly releases: {
+    readonly port: () => Promise<number>
+    readonly audienceAt: (port: number) => string
+    readonly scopes: readonly string[]
+  }
+  /** A release for stock Key Broker clients that prove nothing. */
+  readonly anyClient?: { readonly agent: string; readonly scopes: readonly string[] } | undefined
   /** README.md of a new repository. */
   readonly readme: string
   /** PATH. */
@@ -29,16 +37,23 @@ export interface SampleRepository {
   readonly keys: string
   /** Trust digest of the first commit. */
   readonly pin: string
+  /** For which the policy was made: on another one its agents get tokens, and no secrets. */
+  readonly port: number
 }
 
 const BRANCH = 'main'
 /** Raise it when the demonstration or the sample changes: a repository of another edition may not approve today's agent. */
-const EDITION = 1
+const EDITION = 2
 /** The sample's manifests end after 90 days; the last of them are nobody's to debug. */
 const KEPT_DAYS = 80
 const DAY_MS = 24 * 3600_000
 
-const recordSchema = z.object({ edition: z.number(), madeAt: z.iso.datetime(), pin: z.string() })
+const recordSchema = z.object({
+  edition: z.number(),
+  madeAt: z.iso.datetime(),
+  pin: z.string(),
+  port: z.number().default(0),
+})
 
 /** A sentence for who started it, where what is below `directory` was made by another version or too long ago. */
 export function whyNotKept(directory: string, at: Date): string | undefined {
@@ -54,16 +69,17 @@ export function whyNotKept(directory: string, at: Date): string | undefined {
 export async function openSampleRepository(
   request: SampleRepositoryRequest,
 ): Promise<SampleRepository> {
-  const { directory, agent, measurement, at, readme, searchPath } = request
+  const { directory, agent, measurement, at, releases, readme, searchPath } = request
   const repository = join(directory, 'policy')
   const keys = join(directory, 'keys')
   const known = recordIn(directory)
-  if (known) return { repository, keys, pin: known.pin }
+  if (known) return { repository, keys, pin: known.pin, port: known.port }
 
   // The record is written last: without it, what is here was left half made.
   await rm(repository, { recursive: true, force: true })
   await rm(keys, { recursive: true, force: true })
   const signers = [newKey('alice'), newKey('bob')] as const
+  const port = await releases.port()
   const commits = sampleCommits({
     repository: 'dev-policy',
     agent,
@@ -71,6 +87,8 @@ export async function openSampleRepository(
     measurement,
     at,
     approvedUntil: new Date(at.getTime() + 365 * DAY_MS),
+    releases: { audience: releases.audienceAt(port), scopes: releases.scopes },
+    anyClient: request.anyClient,
     readme,
   })
   await makePolicyRepository(
@@ -79,9 +97,9 @@ export async function openSampleRepository(
   )
   const files = commits.flatMap((commit) => Object.entries(commit.files))
   const pin = trustDigest(files.map(([path, text]) => ({ path, bytes: Buffer.from(text) })))
-  const record = { edition: EDITION, madeAt: at.toISOString(), pin }
+  const record = { edition: EDITION, madeAt: at.toISOString(), pin, port }
   await writeFile(recordFile(directory), `${JSON.stringify(record)}\n`)
-  return { repository, keys, pin }
+  return { repository, keys, pin, port }
 }
 
 function recordFile(directory: string): string {

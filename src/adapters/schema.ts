@@ -1,7 +1,7 @@
 /**
- * The tables, for PGlite and PostgreSQL alike: here evidence and policies, and the rest in schema-tokens.ts and
- * schema-log.ts. `npm run migrations` writes what a change means into migrations/, whose files are applied in order, each
- * once.
+ * The tables, for PGlite and PostgreSQL alike: here evidence and policies, and the rest in schema-tokens.ts, schema-log.ts
+ * and schema-releases.ts. `npm run migrations` writes what a change means into migrations/, whose files are applied in
+ * order, each once.
  */
 import { index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { AcceptedState } from '../policy/acceptance/acceptance.ts'

@@ -24,6 +24,8 @@ type Document = Pick<
   /** JSON has no undefined. */
   readonly manifestProvenance: Json<AppraisalRecord['manifestProvenance']>
   readonly referenceValue: Json<AppraisalRecord['referenceValue']>
+  /** Absent in most, and in all that older versions wrote. */
+  readonly binding?: AppraisalRecord['binding']
   /** Their jtis: the tokens of an appraisal are found by these. */
   readonly tokens: readonly string[]
 }
@@ -43,6 +45,7 @@ export function documentOf(record: AppraisalRecord, tokens: readonly TokenRecord
     referenceValue: record.referenceValue ?? null,
     layers: record.layers,
     runtimeClaims: record.runtimeClaims,
+    ...(record.binding && { binding: record.binding }),
     tokens: tokens.map(({ jti }) => jti),
   }
   return JSON.stringify(document)

@@ -27,5 +27,7 @@ export interface SqlEngine extends SqlSession {
   readonly transaction: <T>(run: (session: SqlSession) => Promise<T>) => Promise<T>
   /** How many transactions are worth running at the same time. */
   readonly concurrency: number
+  /** For how long a group commit waits for others, where there are some (sql-group-commit.ts). Milliseconds. */
+  readonly gatherMs: number
   readonly close: () => Promise<void>
 }

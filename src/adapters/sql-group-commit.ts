@@ -11,6 +11,11 @@ export interface GroupCommitTerms<Item, Outcome> {
   readonly inFlight: number
   /** What waits beyond this is refused at once: the database has fallen too far behind. */
   readonly mostWaiting: number
+  /**
+   * Where one transaction costs much, and hardly more for many: for how long the first of several waits for the others, in
+   * ms. Who comes alone, as much as this after the one before, waits for nobody. 0: never.
+   */
+  readonly gatherMs: number
   /** All or nothing, durable when it resolves, one outcome for each in the same order. */
   readonly write: (items: readonly Item[]) => Promise<readonly Outcome[]>
 }
@@ -25,10 +30,13 @@ export function groupCommit<Item, Outcome>({
   most,
   inFlight,
   mostWaiting,
+  gatherMs,
   write,
 }: GroupCommitTerms<Item, Outcome>): (item: Item) => Promise<Outcome> {
   const waiting: Waiting<Item, Outcome>[] = []
   let running = 0
+  let cameLast = Number.NEGATIVE_INFINITY
+  let isGathering = false
 
   /** Never rejects: every item hears of its own outcome. */
   async function writeAll(batch: readonly Waiting<Item, Outcome>[]): Promise<void> {
@@ -47,13 +55,22 @@ export function groupCommit<Item, Outcome>({
   }
 
   function next(): void {
+    isGathering = false
     if (running >= inFlight || waiting.length === 0) return
     running += 1
     void writeAll(waiting.splice(0, most)).then(() => {
       running -= 1
-      next()
+      if (waiting.length > 0) soon({ areSeveral: true })
     })
     next()
+  }
+
+  function soon({ areSeveral }: { readonly areSeveral: boolean }): void {
+    if (isGathering) return
+    isGathering = true
+    if (gatherMs > 0 && areSeveral) setTimeout(next, gatherMs)
+    // Whatever else arrives in this turn comes along.
+    else queueMicrotask(next)
   }
 
   return (item) =>
@@ -67,8 +84,10 @@ export function groupCommit<Item, Outcome>({
         return
       }
       waiting.push({ item, resolve, reject })
-      // Whatever else arrives in this turn comes along.
-      if (waiting.length === 1) queueMicrotask(next)
+      const now = performance.now()
+      const areSeveral = now - cameLast < gatherMs
+      cameLast = now
+      if (running < inFlight) soon({ areSeveral })
     })
 }
 

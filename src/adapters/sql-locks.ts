@@ -16,6 +16,7 @@ export const locks = {
   migrations: [SINGLE, 4],
   keysOf: (purpose: string): Lock => [SINGLE + 1, purpose],
   statusListsOf: (issuer: string): Lock => [SINGLE + 2, issuer],
+  resourcesOf: (tenant: string): Lock => [SINGLE + 3, tenant],
 } as const
 
 /** `timeoutMs`: where others hold it for long. */

@@ -39,6 +39,7 @@ export function attestationRecorder(
   const commit = groupCommit<Prepared, Outcome>({
     most: MOST_IN_A_BATCH,
     inFlight: engine.concurrency,
+    gatherMs: engine.gatherMs,
     mostWaiting: MOST_WAITING,
     write: (batch) => write(engine, recent, batch),
   })

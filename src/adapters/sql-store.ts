@@ -7,6 +7,7 @@ import { sqlEvents } from './sql-events.ts'
 import { sqlKeys } from './sql-keys.ts'
 import { sqlLog } from './sql-log.ts'
 import { sqlPolicies } from './sql-policies.ts'
+import { sqlReleases } from './sql-releases.ts'
 import { sqlTokens } from './sql-tokens.ts'
 
 /** Every method throws Problem('storage-unavailable') when the database does not do as asked. */
@@ -18,6 +19,7 @@ export function sqlStore(engine: SqlEngine): Store {
     ...sqlTokens(engine),
     ...sqlEvents(engine),
     ...sqlLog(engine),
+    ...sqlReleases(engine),
     ping: () =>
       answered(async () => {
         await engine.rows({ text: 'select 1' })

@@ -34,7 +34,10 @@ export function demonstrationText(
 }
 
 /** `service` answers from now on. */
-export function readyText({ url, issuer, policy, self, operatorTokenFile }: DevService): string {
+export function readyText(service: DevService): string {
+  const { url, issuer, policy, self, operatorTokenFile, secretAdminTokenFile } = service
+  const { machineFile } = self
+  const [agent] = service.agents
   return `${[
     row('issuer', issuer),
     row('key set', `${issuer}/.well-known/jwks.json`),
@@ -44,14 +47,37 @@ export function readyText({ url, issuer, policy, self, operatorTokenFile }: DevS
     row('', `curl -s ${url}/readyz`),
     row('why', `npx vouchsafe explain REQUEST --url ${url} --token-file ${operatorTokenFile}`),
     row(
+      'secrets',
+      `npx vouchsafe release put secret:demo --file FILE --url ${url} --token-file ${secretAdminTokenFile}`,
+    ),
+    row(
+      '',
+      `npx vouchsafe attest --service ${url} --agent ${agent?.name} --simulator ${agent?.folder} --machine ${machineFile} --release secret:demo --out NEW-FILE`,
+    ),
+    row(
       'its TEE',
       `npx vouchsafe verify --issuer ${issuer} --simulated-roots ${self.simulatedRoots} --expect measurement=${self.measurement}`,
     ),
+    ...keyBrokerRows(service),
     row('policy', `${policy.repository}/README.md: change a digest, with a signature and without`),
     row('keys', `${policy.keys}: those of alice and bob, who sign and approve`),
     '',
     'Serving until Ctrl-C.',
   ].join('\n')}\n`
+}
+
+function keyBrokerRows({ url, keyBroker, secretAdminTokenFile }: DevService): readonly string[] {
+  if (!keyBroker) return []
+  const { path, secret } = keyBroker
+  return [
+    row('kbs', `kbs-client --url ${url} get-resource --path ${path}`),
+    row('', `prints ${secret}; it sends sample evidence where it finds no TEE`),
+    row('', `kbs-client --url ${url} attest`),
+    row(
+      '',
+      `curl -s ${url}/kbs/v0/resource/${path} -H "authorization: Bearer $(cat ${secretAdminTokenFile})" --data-binary @FILE`,
+    ),
+  ]
 }
 
 /** The accepted change that last touched a manifest, and who signed it. */

@@ -10,10 +10,16 @@ import { coloured, plain } from './text.ts'
 
 export interface DevDeps extends Output {
   readonly colour: boolean
-  /** `say` tells what takes its time. */
-  readonly start: (say: (sentence: string) => void) => Promise<DevService>
+  readonly start: (request: DevRequest) => Promise<DevService>
   /** Resolves to the name of the signal that asks the program to end. */
   readonly stopped: () => Promise<string>
+}
+
+export interface DevRequest {
+  /** Tells what takes its time. */
+  readonly say: (sentence: string) => void
+  /** Speak the Key Broker protocol as well, and take its sample evidence. */
+  readonly keyBroker: boolean
 }
 
 export interface DevService {
@@ -23,10 +29,14 @@ export interface DevService {
   readonly directory: string
   /** Holds the token of an operator of this service. */
   readonly operatorTokenFile: string
+  /** Of one who decides on secrets. */
+  readonly secretAdminTokenFile: string
   /** What `verify --issuer` needs to look at this very service. */
   readonly self: {
     /** Folder of the simulated vendor's roots. */
     readonly simulatedRoots: string
+    /** By which another program attests on the same simulated machine. */
+    readonly machineFile: string
     /** Of this program on its simulated machine, in hex. */
     readonly measurement: string
   }
@@ -39,6 +49,8 @@ export interface DevService {
     readonly commit: string
   }
   readonly agents: readonly DevAgent[]
+  /** Where stock clients find a secret, and what it is, in base64; undefined: they are not answered. */
+  readonly keyBroker: { readonly path: string; readonly secret: string } | undefined
   readonly close: () => Promise<void>
 }
 
@@ -66,6 +78,7 @@ export interface Demonstrated {
 
 const options = {
   once: { type: 'boolean' },
+  kbs: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -73,6 +86,7 @@ const options = {
 const help = `vouchsafe dev: try it without hardware, accounts or network
 
   --once                 show both agents and exit: 0 when one got a token and the other was refused, else 2
+  --kbs                  also answer stock Key Broker clients (kbs-client), by evidence that nobody signs; prints what to run
   --json                 print the demonstration as one object
   --help
 
@@ -89,8 +103,9 @@ export async function devCommand(args: readonly string[], deps: DevDeps): Promis
       deps.out(help)
       return YES
     }
-    const { once = false, json = false } = values
-    const service = await deps.start((sentence) => deps.err(`${sentence}\n`))
+    const { once = false, json = false, kbs: keyBroker = false } = values
+    const say = (sentence: string) => deps.err(`${sentence}\n`)
+    const service = await deps.start({ say, keyBroker })
     try {
       const shown = await demonstrate(service)
       deps.out(

@@ -3,6 +3,7 @@ import type { Config, ConfigReading, InForceReading, Secrets } from '../config.t
 import type { AnchorSet } from '../pki/anchor.ts'
 import { type CollateralPorts, collateralExamination } from './doctor-collateral.ts'
 import { type DatabasePorts, databaseExaminations } from './doctor-database.ts'
+import { keyEncryptionExaminations } from './doctor-key-encryption.ts'
 import {
   fileExamination,
   type MachinePorts,
@@ -135,6 +136,7 @@ function configured(ports: DoctorPorts, usable: Usable): readonly ExaminationGro
           examine: async () => directoryText(await ports.probeDirectory(config.dataDirectory)),
         },
         ...databaseExaminations(ports, usable),
+        ...keyEncryptionExaminations(ports, usable.secrets),
         collateralExamination(ports, config),
       ],
     },

@@ -25,6 +25,6 @@ export interface StoredKeys {
   /** Under this key (32 bytes); undefined: under the one that the settings name. */
   readonly reseal: (
     secret: Uint8Array | undefined,
-  ) => Promise<Resealed & { readonly sealedUnder: string }>
+  ) => Promise<Resealed & { readonly resources: Resealed; readonly sealedUnder: string }>
   readonly close: () => Promise<void>
 }

@@ -1,4 +1,4 @@
-/** `vouchsafe keys rewrap`: every stored key under another key-encryption key. */
+/** `vouchsafe keys rewrap`: every stored key and secret under another key-encryption key. */
 import { decodedKey } from '../config/key-settings.ts'
 import { YES } from './answering.ts'
 import { Mistake, noPath, parseArguments } from './arguments.ts'
@@ -15,10 +15,11 @@ const options = {
   ...settingOptions,
 } as const
 
-const help = `vouchsafe keys rewrap: put every stored key under another key-encryption key
+const help = `vouchsafe keys rewrap: put every stored key, secret and model key under another key-encryption key
 
-The database is the one that the settings of \`vouchsafe serve\` name. All keys change in one transaction: cut short, they
-are as they were, and the command may be run again. The signing keys themselves stay the same, and no token is affected.
+The database is the one that the settings of \`vouchsafe serve\` name. The service's own keys change in one transaction, and
+then the secrets and model keys of each tenant of the settings, one after the other: cut short, what is left is as it was, and
+the command may be run again. The keys and secrets themselves stay the same, and no token is affected.
 
   Without an interruption, on PostgreSQL or after a restart:
     1. openssl rand -hex 32 > new && chmod 600 new
@@ -28,9 +29,9 @@ are as they were, and the command may be run again. The signing keys themselves 
     4. leave out the previous one, and destroy it with its backups
 
   --new-key-file FILE    put them under this key, in place of the one that the settings name; then change the settings
-  --json                 {resealed, already, sealedUnder}
+  --json                 {resealed, already, resources: {resealed, already}, sealedUnder}
 
-Exits 0 or 1 (could not tell: nothing was changed).
+Exits 0 or 1 (could not tell: run it again).
 
 Example:
   vouchsafe keys rewrap --new-key-file new
@@ -50,12 +51,13 @@ export async function rewrapKeysVerb(args: readonly string[], deps: KeysDeps): P
   const file = values['new-key-file']
   const secret = file === undefined ? undefined : await newKey(file, deps)
   const done = await withStoredKeys({ flags: flagsOf(values), deps }, (keys) => keys.reseal(secret))
-  const { resealed, already, sealedUnder } = done
+  const { resealed, already, resources, sealedUnder } = done
   deps.out(
     values.json
-      ? `${JSON.stringify({ resealed, already, sealedUnder })}\n`
+      ? `${JSON.stringify({ resealed, already, resources, sealedUnder })}\n`
       : `${[
           `${counted(resealed, 'key is', 'keys are')} sealed under the key-encryption key ${sealedUnder} now; ${already} ${already === 1 ? 'was' : 'were'} before.`,
+          `${counted(resources.resealed, 'version')} of secrets and model keys too; ${resources.already} ${resources.already === 1 ? 'was' : 'were'} before.`,
           file === undefined
             ? 'Next: leave VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE out, and destroy the old key with its backups.'
             : `Next: set VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE to ${file}, and VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE to the old one until this command, run again, finds nothing left to do.`,

@@ -16,7 +16,10 @@ const verbs: Readonly<Record<string, Verb>> = {
   list: { summary: 'what signs, what will, and what did', run: listKeysVerb },
   rotate: { summary: 'make a successor, which signs in a quarter of an hour', run: rotateKeysVerb },
   revoke: { summary: 'end a key at once: nothing that it signed is good', run: revokeKeyVerb },
-  rewrap: { summary: 'store all of them under another key-encryption key', run: rewrapKeysVerb },
+  rewrap: {
+    summary: 'store them, and secrets, under another key-encryption key',
+    run: rewrapKeysVerb,
+  },
 }
 
 const help = `vouchsafe keys: the keys that sign tokens, and what they are stored under

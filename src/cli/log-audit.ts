@@ -10,6 +10,7 @@ import { LogFault } from '../log/log-fault.ts'
 import { TILE_WIDTH, tilePath } from '../log/tile-path.ts'
 import { growTree, readEdge, rootOfEdge, type Tile, type TreeEdge } from '../log/tile-tree.ts'
 import { HASH_SIZE, leafHashOf } from '../log/tree-hash.ts'
+import type { LeafKind } from '../service/log-ports.ts'
 import type { Progress } from './collateral-progress.ts'
 import { entryBundle, hashTile, type LogSource } from './log-source.ts'
 
@@ -123,7 +124,16 @@ function count(entry: Uint8Array, seen: Growth['seen']): void {
   seen.entries += 1
 }
 
-const KINDS = new Set(['policy', 'issuance', 'denials', 'revocation', 'keys'])
+const kinds = {
+  policy: true,
+  issuance: true,
+  denials: true,
+  revocation: true,
+  keys: true,
+  release: true,
+  resource: true,
+} satisfies Readonly<Record<Exclude<LeafKind, 'denial'>, true>>
+const KINDS = new Set(Object.keys(kinds))
 
 function saidBy(entry: Uint8Array): { readonly kind: string; readonly denials: number } {
   try {

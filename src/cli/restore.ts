@@ -80,6 +80,7 @@ function nextSteps({ log }: RestoredDatabase): readonly string[] {
   return [
     'Replicas that ran through the restoration must be started again. Relying parties that cache keys take tokens of before for 5 minutes more: agents must attest again.',
     'Start with the VOUCHSAFE_DATA/policy of before: where a newer policy was accepted than this database knows, the service keeps to that and says RollbackOrRewrite. `vouchsafe policy status` shows it.',
+    'Revoke again what was revoked of secrets and model keys since the backup: in this database it is good. `vouchsafe release list` shows what is there.',
     ...(log
       ? [
           `Compare the log, whose size is ${log.size}, with the last checkpoint that a witness or an auditor has. If theirs is larger, entries that were published are missing: do not go on with this log, since whoever has seen the other would see a fork.`,

@@ -46,7 +46,7 @@ ${settings
   .join('\n')}
   ${KEY_ENCRYPTION_KEY.padEnd(36)} the key-encryption key itself: 32 bytes in hex or base64
   ${DATABASE_URLS.join(', ').padEnd(36)} address of a PostgreSQL, with its password
-  ${''.padEnd(36)} more tenants: {"tenants": [{"name", "policy": {...}, "simulatedRoots"}]} (file only)
+  ${''.padEnd(36)} more tenants: {"tenants": [{"name", "policy": {...}, "simulatedRoots", "keyBroker"}]} (file only)
 
   --json                 mistakes in the settings as one object
 

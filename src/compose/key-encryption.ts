@@ -1,6 +1,9 @@
 /** Who holds the key-encryption key, by the settings: the one that seals first, then the one before. */
+import { readFileSync } from 'node:fs'
 import { keyEncryptionByCommand } from '../adapters/key-encryption-command.ts'
+import { keyEncryptionRemembered } from '../adapters/key-encryption-remembered.ts'
 import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
+import { keyEncryptionByTransit } from '../adapters/key-encryption-transit.ts'
 import type { KeyEncryptionSetting } from '../config/key-settings.ts'
 import type { Secrets } from '../config.ts'
 import type { KeyEncryption, KeyEncryptions } from '../service/key-encryption.ts'
@@ -27,7 +30,14 @@ function encryptionOf(
     case 'secret':
       return keyEncryptionBySecret(setting.from, setting.secret)
     case 'command':
-      return keyEncryptionByCommand({ ...setting, env: withoutOurs(env) })
+      return keyEncryptionRemembered(keyEncryptionByCommand({ ...setting, env: withoutOurs(env) }))
+    case 'transit':
+      return keyEncryptionRemembered(
+        keyEncryptionByTransit({
+          ...setting,
+          token: () => readFileSync(setting.tokenFile, 'utf8'),
+        }),
+      )
   }
 }
 

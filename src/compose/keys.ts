@@ -10,6 +10,7 @@ import { isRotated, type RotationRoom, revokeKey, rotateKeys } from '../service/
 import { listKeys } from '../service/list-keys.ts'
 import type { Store } from '../service/ports.ts'
 import { resealKeys } from '../service/reseal-keys.ts'
+import { resealResources } from '../service/reseal-resources.ts'
 import type { KeyPurpose } from '../service/token-ports.ts'
 import { keyEncryptionsOf } from './key-encryption.ts'
 import { openStoreUnlessHeld, type Surroundings } from './machine.ts'
@@ -28,7 +29,7 @@ export async function openStoredKeys(
 }
 
 interface KeySettings {
-  readonly config: Pick<Config, 'keyRotationDays'>
+  readonly config: Pick<Config, 'keyRotationDays' | 'tenants'>
   readonly secrets: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>
   readonly env: Surroundings['env']
 }
@@ -51,7 +52,10 @@ export function storedKeys(store: Store, { config, secrets, env }: KeySettings):
     async reseal(secret) {
       const [current] = room.keyEncryption
       const target = secret ? keyEncryptionBySecret('file', secret) : current
-      return { ...(await resealKeys(room, target)), sealedUnder: toHex(target.id) }
+      const keys = await resealKeys(room, target)
+      const tenants = config.tenants.map(({ name }) => name)
+      const resources = await resealResources(room, tenants, target)
+      return { ...keys, resources, sealedUnder: toHex(target.id) }
     },
     close: store.close,
   }

@@ -1,4 +1,6 @@
 /** The commands of whoever runs the service: settings, tables, backups. What the database needs is imported when it is asked for. */
+import { isatty } from 'node:tty'
+import { localFiles } from '../adapters/local-files.ts'
 import type { Output } from '../cli/answering.ts'
 import { backupCommand } from '../cli/backup.ts'
 import { configCommand } from '../cli/config.ts'
@@ -7,6 +9,8 @@ import { restoreCommand } from '../cli/restore.ts'
 import type { Flags } from '../cli/setting-options.ts'
 import type { ConfigSources } from '../config/given.ts'
 import { readConfig, readDatabase, readInForce } from '../config.ts'
+
+const STDIN = 0
 
 export interface Operator extends Output {
   readonly sources: ConfigSources
@@ -32,6 +36,23 @@ export function operationsCommands(operator: Operator) {
           readConfig: (flags) => readConfig({ ...sources, flags }),
           readInForce: (flags) => readInForce({ ...sources, flags }),
         }),
+    },
+    release: {
+      summary: 'the secrets and model keys that attested agents may be given',
+      run: async (args: readonly string[]) => {
+        const [{ releaseCommand }, { openStoredResources }] = await Promise.all([
+          import('../cli/release.ts'),
+          import('./resources.ts'),
+        ])
+        return await releaseCommand(args, {
+          ...operator,
+          files: localFiles,
+          fetch: globalThis.fetch,
+          stdin: { isTerminal: isatty(STDIN), read: input },
+          openResources: (flags) =>
+            openStoredResources(readConfig({ ...sources, flags }), { env: sources.env }),
+        })
+      },
     },
     migrate: {
       summary: 'bring the tables of the database up to this version',

@@ -57,7 +57,7 @@ export function simulatedAttester({ attest, endorsements }: Attester): SelfAttes
     kind: 'simulated',
     attest: async (reportData) => ({
       tee: 'sev-snp',
-      evidence: attest(reportData),
+      evidence: await attest(reportData),
       endorsements: { ...noParts, ...endorsements },
     }),
   }
@@ -67,6 +67,7 @@ export function simulatedAttester({ attest, endorsements }: Attester): SelfAttes
 const custodyOf: Readonly<Record<Secrets['keyEncryption']['kind'], KeyCustody>> = {
   secret: 'sealed-outside',
   command: 'sealed-outside',
+  transit: 'sealed-outside',
 }
 
 /** One of before that still opens what it sealed was given in a file. */

@@ -66,6 +66,7 @@ export async function startServe(
       name,
       ...(grounds.get(name) ?? missing(name)),
       policy: own.source,
+      ...(tenant.keyBroker && { broker: tenant.keyBroker }),
       pollSeconds: policy.pollSeconds,
       webhookSecret: secrets.tenants.get(name)?.webhookSecret,
     }

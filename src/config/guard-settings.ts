@@ -11,10 +11,13 @@ export interface GuardConfig {
   readonly mostConnections: number
 }
 
-/** Requests in ten seconds (failed sign-ins: in a minute) of one caller, operator or tenant; undefined: as many as come. */
+/** Requests in ten seconds (failed sign-ins: in a minute, handshakes: in five) of one caller, operator or tenant; undefined: as many as come. */
 export interface RateLimits {
   readonly challenges: number | undefined
+  /** Of the Key Broker protocol: of each a row stays until it ends. */
+  readonly handshakes: number | undefined
   readonly attestations: number | undefined
+  readonly releases: number | undefined
   readonly public: number | undefined
   readonly operators: number | undefined
   readonly failedOperators: number | undefined
@@ -82,7 +85,9 @@ export const guardSettings = {
   rateLimits: z
     .strictObject({
       challenges: limit.prefault(1000),
+      handshakes: limit.prefault(3000),
       attestations: limit.prefault(1000),
+      releases: limit.prefault(2000),
       public: limit.prefault(2000),
       operators: limit.prefault(1000),
       failedOperators: limit.prefault(30),

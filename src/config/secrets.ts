@@ -48,6 +48,25 @@ function isPostgresAddress(text: string): boolean {
   return /^postgres(ql)?:\/\//.test(text) && new URL(text).pathname.length > 1
 }
 
+/** The one line that a file holds, trimmed; undefined where a mistake says why. */
+export function lineIn(
+  { readText }: ConfigSources,
+  setting: string,
+  file: string,
+  mistakes: string[],
+): string | undefined {
+  try {
+    const line = readText(file).trim()
+    if (/^[\x21-\x7e]+$/.test(line) && line.length <= LONGEST_SECRET) return line
+    mistakes.push(
+      `${settingNamed(setting)}: the file must hold one line of 1 to ${LONGEST_SECRET} printable characters without spaces`,
+    )
+  } catch (cause) {
+    mistakes.push(`${settingNamed(setting)}: ${file} cannot be read: ${messageOf(cause)}`)
+  }
+  return undefined
+}
+
 /** `at`: where the policy stands in the file, with a dot at its end. */
 export function tenantSecretsOf(
   { readText }: ConfigSources,

@@ -1,4 +1,5 @@
 /** Which settings there are: one row for each variable, with its place in the file and what it says. */
+import { transitRows } from './transit-rows.ts'
 
 export interface Setting {
   readonly variable: string
@@ -86,6 +87,21 @@ export const settings: readonly Setting[] = [
     says: 'folder of simulated roots; accepts simulated evidence, never for production',
   },
   {
+    variable: 'VOUCHSAFE_KBS',
+    path: ['keyBroker', 'on'],
+    says: 'on: speak the Key Broker protocol at /kbs/v0, for stock Confidential Containers clients',
+  },
+  {
+    variable: 'VOUCHSAFE_KBS_SAMPLE',
+    path: ['keyBroker', 'sample'],
+    says: 'on: take its sample evidence, which nobody signs; needs simulated roots, never for production',
+  },
+  {
+    variable: 'VOUCHSAFE_KBS_ATTESTATION_SERVICE',
+    path: ['keyBroker', 'attestationService'],
+    says: 'on: judge evidence at POST /attestation for a stock Key Broker with an enforcer’s token',
+  },
+  {
     variable: 'VOUCHSAFE_EXPLAIN_REFUSALS',
     path: ['explainRefusals'],
     says: 'true: tell every caller observed and expected values',
@@ -126,9 +142,19 @@ export const settings: readonly Setting[] = [
     says: 'challenges that one caller may have in 10 s of each replica, or off',
   },
   {
+    variable: 'VOUCHSAFE_RATE_LIMIT_HANDSHAKES',
+    path: ['rateLimits', 'handshakes'],
+    says: 'handshakes of the Key Broker protocol that one caller may begin in 5 min, or off',
+  },
+  {
     variable: 'VOUCHSAFE_RATE_LIMIT_ATTESTATIONS',
     path: ['rateLimits', 'attestations'],
     says: 'attestations and appraisals of one caller in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_RELEASES',
+    path: ['rateLimits', 'releases'],
+    says: 'releases, renewals and operations that one caller may ask for in 10 s, or off',
   },
   {
     variable: 'VOUCHSAFE_RATE_LIMIT_PUBLIC',
@@ -148,7 +174,7 @@ export const settings: readonly Setting[] = [
   {
     variable: 'VOUCHSAFE_RATE_LIMIT_TENANT',
     path: ['rateLimits', 'tenant'],
-    says: 'challenges, attestations and appraisals for one tenant in 10 s, or off',
+    says: 'challenges, attestations, appraisals and releases for one tenant in 10 s, or off',
   },
   {
     variable: 'VOUCHSAFE_MOST_IN_FLIGHT',
@@ -168,7 +194,7 @@ export const settings: readonly Setting[] = [
   {
     variable: 'VOUCHSAFE_MOST_CONNECTIONS',
     path: ['mostConnections'],
-    says: 'connections open at once; more are closed as they come, and so is what one peer opens beyond an eighth of them',
+    says: 'connections open at once; more are closed as they come, and so is what one peer opens beyond an eighth of what the others leave',
   },
   {
     variable: 'VOUCHSAFE_METRICS_PORT',
@@ -210,6 +236,7 @@ export const settings: readonly Setting[] = [
     path: ['keyEncryptionHandle'],
     says: 'what that program knows the key by',
   },
+  ...transitRows,
   {
     variable: 'VOUCHSAFE_KEY_ROTATION_DAYS',
     path: ['keyRotationDays'],

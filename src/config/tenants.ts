@@ -1,12 +1,16 @@
 /** What was given for each tenant, judged as it was given: so it is told beside whatever else is wrong. */
 import { asObject, type ConfigSources, type Given } from './given.ts'
+import { keyBrokerContradictions } from './key-broker.ts'
 import { policyContradictions } from './policy-settings.ts'
 import { type TenantSecrets, tenantSecretsOf } from './secrets.ts'
 
 interface GivenTenant {
   readonly name: unknown
   readonly policy: unknown
-  /** Where its policy stands in the file, with a dot at its end. */
+  readonly simulatedRoots: unknown
+  readonly keyBroker: unknown
+  /** Where it stands in the file, and where its policy does, with a dot at their ends; nothing for `default`. */
+  readonly root: string
   readonly at: string
 }
 
@@ -25,7 +29,11 @@ export function tenantMistakes(given: Given): readonly string[] {
     ...(given.simulatedRoots !== undefined && given.policy === undefined
       ? ['VOUCHSAFE_SIMULATED_ROOTS belongs to the tenant of VOUCHSAFE_POLICY, which is missing']
       : []),
+    ...(given.keyBroker !== undefined && given.policy === undefined
+      ? ['VOUCHSAFE_KBS belongs to the tenant of VOUCHSAFE_POLICY, which is missing']
+      : []),
     ...[...new Set(twice)].map((each) => `tenants: ${each} appears twice`),
+    ...tenants.flatMap((tenant) => keyBrokerContradictions(tenant, tenant.root)),
     ...tenants.flatMap(({ policy, at }) => policyContradictions(policy, at)),
   ]
 }
@@ -44,13 +52,23 @@ export function tenantSecrets(
   return secrets
 }
 
-function tenantsGiven({ policy, tenants }: Given): readonly GivenTenant[] {
+function tenantsGiven({
+  policy,
+  simulatedRoots,
+  keyBroker,
+  tenants,
+}: Given): readonly GivenTenant[] {
   const listed = Array.isArray(tenants) ? tenants.map(asObject) : []
   return [
-    ...(policy === undefined ? [] : [{ name: 'default', policy, at: 'policy.' }]),
+    ...(policy === undefined
+      ? []
+      : [{ name: 'default', policy, simulatedRoots, keyBroker, root: '', at: 'policy.' }]),
     ...listed.map((tenant, index) => ({
       name: tenant.name,
       policy: tenant.policy,
+      simulatedRoots: tenant.simulatedRoots,
+      keyBroker: tenant.keyBroker,
+      root: `tenants.${index}.`,
       at: `tenants.${index}.policy.`,
     })),
   ]

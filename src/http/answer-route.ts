@@ -77,11 +77,12 @@ async function answerNow(route: Route, work: Work): Promise<Response> {
 }
 
 async function receive(
-  { request, largestBody: most, takesForm }: Route,
+  { request, largestBody: most, takesForm, takesBytes }: Route,
   { asked, incoming, share }: Work,
 ): Promise<void> {
-  if (request)
-    await receiveBody(asked.request, { incoming, share, most, takesForm: takesForm === true })
+  if (!request && !takesBytes) return
+  const takes = takesBytes ? 'bytes' : takesForm ? 'json or form' : 'json'
+  await receiveBody(asked.request, { incoming, share, most, takes })
 }
 
 /** Room is asked for before the body is read, and a turn taken only when it is there: a slow sender holds no turn. */
@@ -103,7 +104,7 @@ async function operatorFor(
   { request: { headers }, call: { at }, drawing }: Arrival,
 ): Promise<Operator | undefined> {
   const authorization = headers.get('authorization') ?? undefined
-  if (takesAgents && /^dpop /i.test(authorization ?? '')) {
+  if (role && takesAgents && /^dpop /i.test(authorization ?? '')) {
     await drawing.asCaller('public')
     return undefined
   }
@@ -137,10 +138,13 @@ function parametersOf(
   return read
 }
 
+const nothingGiven = new URLSearchParams()
+
 /** Throws Problem: a misspelt restriction would otherwise be none. */
 function queryOf({ query }: Route, { url }: Request): Readonly<Record<string, string | undefined>> {
   if (!query) return {}
-  const given = new URL(url).searchParams
+  // To parse an address costs more than to look whether there is anything in it.
+  const given = url.includes('?') ? new URL(url).searchParams : nothingGiven
   for (const name of given.keys())
     if (!Object.hasOwn(query, name))
       throw new Problem(

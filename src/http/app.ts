@@ -38,7 +38,7 @@ export function app(served: Served): Hono<{ Bindings: HttpBindings }> {
   const hono = new Hono<{ Bindings: HttpBindings }>()
   for (const route of all)
     hono.on(route.method, honoPath(route), (context) =>
-      answered(served, { context, path: route.path }, (call, drawing) =>
+      answered(served, { context, path: route.path, refusal: route.refusal }, (call, drawing) =>
         answerRoute(served, route, {
           request: context.req.raw,
           incoming: context.env.incoming as IncomingMessage,
@@ -104,7 +104,11 @@ function notAllowed(allowed: string, requestId: string): Response {
 /** The clock is read here, once, and the request gets its name. Nothing thrown below gets past here. */
 async function answered(
   served: Served,
-  { context, path }: { readonly context: NodeContext; readonly path: string },
+  {
+    context,
+    path,
+    refusal,
+  }: { readonly context: NodeContext; readonly path: string } & Pick<Route, 'refusal'>,
   answer: Answer,
 ): Promise<Response> {
   const { verifier, guard, counts, traces } = served
@@ -120,7 +124,10 @@ async function answered(
   const drawing = guard.drawn(
     guard.callerOf(remoteAddress, context.req.raw.headers.get('x-forwarded-for')),
   )
-  const response = await answerOrProblem(served, call, () => answer(call, drawing))
+  const response = await answerOrProblem(served, call, {
+    answer: () => answer(call, drawing),
+    refusal,
+  })
   for (const [name, value] of drawing.headers()) response.headers.set(name, value)
   over?.(response.status)
   untraced?.()
@@ -130,7 +137,10 @@ async function answered(
 async function answerOrProblem(
   { verifier, counts }: Served,
   call: Call,
-  answer: () => Promise<Response> | Response,
+  {
+    answer,
+    refusal,
+  }: { readonly answer: () => Promise<Response> | Response } & Pick<Route, 'refusal'>,
 ): Promise<Response> {
   try {
     return await answer()
@@ -138,7 +148,7 @@ async function answerOrProblem(
     const problem = problemOf(error)
     if (problem.code === 'overloaded') counts?.turnedAway('overload')
     report(verifier, problem, call)
-    return problemResponse(problem, call.requestId)
+    return refusal ? refusal(problem) : problemResponse(problem, call.requestId)
   }
 }
 

@@ -4,7 +4,7 @@ import { Problem } from '../problems.ts'
 import type { EndorsementParts } from '../rats/endorsements.ts'
 import { appraiseEvidence } from '../service/appraise-evidence.ts'
 import { attest } from '../service/attest.ts'
-import { endorsementsOfFile } from '../service/endorsement-files.ts'
+import { endorsementsOfCollateral } from '../service/endorsement-files.ts'
 import { issueAttestationChallenge } from '../service/issue-challenge.ts'
 import type { Verifier } from '../service/verifier.ts'
 import { readBody } from './request-body.ts'
@@ -149,10 +149,7 @@ function audiencesOf(audience: string | readonly string[] | undefined): readonly
   return typeof audience === 'string' ? [audience] : audience
 }
 
-/**
- * Certificates and lists go on as they came: the checks say what is wrong with them, and only when they are needed. Intel's
- * collateral is text within text, so writing the outer object again changes no signed byte.
- */
+/** Certificates and lists go on as they came: the checks say what is wrong with them, and only when they are needed. */
 function partsOf({
   certificates,
   crls,
@@ -160,8 +157,7 @@ function partsOf({
 }: z.output<typeof attestationRequest>['endorsements']): EndorsementParts {
   const none = { tcbInfos: [], qeIdentities: [] }
   if (collateral === undefined) return { certificates, crls, ...none }
-  const text = new TextEncoder().encode(JSON.stringify(collateral))
-  const parts = endorsementsOfFile('endorsements.collateral', text)
+  const parts = endorsementsOfCollateral('endorsements.collateral', collateral)
   return {
     ...parts,
     certificates: [...certificates, ...parts.certificates],

@@ -5,6 +5,7 @@ import type { Verifier } from '../service/verifier.ts'
 import type { Measured } from './metric-families.ts'
 import type { CollateralHolding, DatabaseFigures, ProcessFigures } from './metric-machine.ts'
 import type { AdmissionFigures } from './metric-requests.ts'
+import type { ReleaseFigures } from './release-counts.ts'
 import type { RequestFigures } from './request-counts.ts'
 import type { TokenFigures } from './token-counts.ts'
 import type { VerdictCount } from './verdict-counts.ts'
@@ -15,6 +16,7 @@ export interface Gauges {
   readonly requests?: () => RequestFigures
   readonly admission?: () => AdmissionFigures
   readonly tokens?: () => TokenFigures
+  readonly releases?: () => ReleaseFigures
   readonly collateral?: () => readonly CollateralHolding[]
   readonly process?: () => ProcessFigures
 }
@@ -43,6 +45,7 @@ export async function measure(
     requests: gauges.requests?.(),
     admission: gauges.admission?.(),
     tokens: gauges.tokens?.(),
+    releases: gauges.releases?.(),
     collateral: gauges.collateral?.() ?? [],
     process: gauges.process?.(),
     database: stored ? database : { isUp: false, latencySeconds: undefined },

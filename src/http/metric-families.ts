@@ -2,9 +2,11 @@
 import type { PolicyReport } from '../service/policy-report.ts'
 import type { PolicyConditionName } from '../service/ports.ts'
 import { type MachineMeasured, machineFamilies } from './metric-machine.ts'
+import { releaseFamilies } from './metric-releases.ts'
 import { type AdmissionFigures, requestFamilies } from './metric-requests.ts'
 import { type TokensMeasured, tokenFamilies } from './metric-tokens.ts'
 import type { MetricFamily, MetricSample } from './metrics-text.ts'
+import type { ReleaseFigures } from './release-counts.ts'
 import type { RequestFigures } from './request-counts.ts'
 import type { VerdictCount } from './verdict-counts.ts'
 
@@ -15,6 +17,7 @@ export interface Measured extends TokensMeasured, MachineMeasured {
   readonly at: Date
   readonly policies: readonly PolicyReport[]
   readonly verdicts: readonly VerdictCount[]
+  readonly releases: ReleaseFigures | undefined
   readonly requests: RequestFigures | undefined
   readonly admission: AdmissionFigures | undefined
 }
@@ -38,6 +41,7 @@ export function metricFamilies(measured: Measured): readonly MetricFamily[] {
     ...policyFamilies(measured),
     ...requestFamilies(measured.requests, measured.admission),
     ...tokenFamilies(measured),
+    ...releaseFamilies(measured.releases),
     ...machineFamilies(measured),
   ]
 }

@@ -110,6 +110,7 @@ function operation(route: Route): unknown {
 /** An empty requirement among others means that nobody needs a token; none at all, that nobody is looked at. */
 function securityOf({ role, welcomes, takesAgents }: Route): readonly unknown[] {
   if (role) return [{ operator: [] }, ...(takesAgents ? [{ agent: [] }] : [])]
+  if (takesAgents) return [{ agent: [] }]
   return welcomes ? [{}, { operator: [] }] : []
 }
 

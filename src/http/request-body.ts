@@ -3,6 +3,8 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { Problem } from '../problems.ts'
+import type { ExactJson } from '../tee/sev-snp/json-rows.ts'
+import { parseExactJson } from './exact-json.ts'
 import { formOf, isForm } from './form-body.ts'
 import type { BodyShare } from './guard/body-room.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -37,15 +39,16 @@ export async function receiveBody(
     incoming,
     share,
     most = LARGEST_BODY,
-    takesForm,
+    takes,
   }: {
     readonly incoming: IncomingMessage
     readonly share: BodyShare
     readonly most?: number | undefined
-    readonly takesForm: boolean
+    readonly takes: 'json' | 'json or form' | 'bytes'
   },
 ): Promise<void> {
-  if (!takesForm || !isForm(request.headers)) assertJson(request.headers)
+  if (takes === 'json' || (takes === 'json or form' && !isForm(request.headers)))
+    assertJson(request.headers)
   if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most)
   request[BODY] = await bytesOf(incoming, { share, most })
 }
@@ -55,10 +58,11 @@ export async function readBody<S extends z.ZodType>(
   request: ReceivedRequest,
   schema: S,
 ): Promise<ReadBody<z.output<S>>> {
-  const bytes = request[BODY]
-  if (!bytes) throw new Error('the route reads a body and does not say so')
+  const bytes = receivedBytes(request)
   // One that is no JSON came this far only because its route takes it.
-  const parsed = schema.safeParse(isForm(request.headers) ? formOf(bytes) : jsonOf(bytes))
+  const parsed = schema.safeParse(
+    isForm(request.headers) ? formOf(bytes) : jsonOf(bytes, parseStrictJson),
+  )
   if (!parsed.success) throw new Problem('request-malformed', issuesText(parsed.error.issues))
   return {
     value: parsed.data,
@@ -67,6 +71,18 @@ export async function readBody<S extends z.ZodType>(
       return hash('sha256', bytes, 'base64url')
     },
   }
+}
+
+/** The body as it came, for a route that takes bytes or judges JSON itself. */
+export function receivedBytes(request: ReceivedRequest): Uint8Array {
+  const bytes = request[BODY]
+  if (!bytes) throw new Error('the route reads a body and does not say so')
+  return bytes
+}
+
+/** JSON of any shape, in which no integer is rounded. Throws Problem. */
+export function readExactBody(request: ReceivedRequest): ExactJson {
+  return jsonOf(receivedBytes(request), parseExactJson)
 }
 
 function assertJson(headers: Headers): void {
@@ -115,9 +131,9 @@ async function bytesOf(
   })
 }
 
-function jsonOf(bytes: Uint8Array): unknown {
+function jsonOf<T>(bytes: Uint8Array, parse: (text: string) => T): T {
   try {
-    return parseStrictJson(utf8.decode(bytes))
+    return parse(utf8.decode(bytes))
   } catch (cause) {
     // V8 quotes a piece of the text, which may be evidence or a token, and problems are logged.
     const ours = cause instanceof SyntaxError && /^(the name|values)/.test(cause.message)

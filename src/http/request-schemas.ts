@@ -81,7 +81,7 @@ const endorsements = z
   .default({ certificates: [], crls: [] })
 
 /** Exactly the members that the thumbprint is made over: a `d` would be a private key, and the rest has no meaning here. */
-const publicKey = z
+export const publicKey = z
   .strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: coordinate, y: coordinate })
   .meta({ description: 'A public P-256 key as JWK.' })
 

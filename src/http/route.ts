@@ -1,6 +1,6 @@
 /** What a route is: everything about it in one value, from which the application and the OpenAPI document are made. */
 import type { z } from 'zod'
-import type { ProblemCode } from '../problems.ts'
+import type { Problem, ProblemCode } from '../problems.ts'
 import type { Operator, OperatorRole } from '../service/operators.ts'
 import type { Call } from '../service/verifier.ts'
 import type { Budget } from './guard/budgets.ts'
@@ -19,8 +19,8 @@ export interface Route {
   /** Such an operator is told more; anybody else is answered as well. */
   readonly welcomes?: OperatorRole
   /**
-   * An agent may ask too, with its token and a proof of possession in place of an operator's (`Authorization: DPoP`); the
-   * route judges both.
+   * An agent may ask, with its token and a proof of possession (`Authorization: DPoP`), which the route judges: in place of an
+   * operator's where the route has a role, and alone where it has none.
    */
   readonly takesAgents?: true
   /** What a request is counted against; undefined: what `budgetOf` says. */
@@ -30,6 +30,8 @@ export interface Route {
   readonly request?: z.ZodType
   /** The body may also come as `application/x-www-form-urlencoded`: every field is then text. */
   readonly takesForm?: boolean
+  /** The body is bytes of no known kind, whatever its media type says, for `receivedBytes`. */
+  readonly takesBytes?: true
   /** Bytes; undefined: what evidence may need. */
   readonly largestBody?: number
   readonly response: z.ZodType | undefined
@@ -39,6 +41,8 @@ export interface Route {
   readonly status?: 202
   /** Besides those that every route may answer with. */
   readonly problems: readonly ProblemCode[]
+  /** How this route's problems are told, where another protocol says how. Default: RFC 9457. */
+  readonly refusal?: ((problem: Problem) => Response) | undefined
   readonly answer: (asked: Asked) => Promise<Response> | Response
 }
 
@@ -73,7 +77,8 @@ export function budgetOf({ budget, role, method }: Route): Budget | 'none' {
 
 /** Turned away with 503 while too many of its kind are under way. */
 export function isShed(route: Route): boolean {
-  return budgetOf(route) === 'attestations'
+  const budget = budgetOf(route)
+  return budget === 'attestations' || budget === 'releases'
 }
 
 /** A stream would be opened for HEAD as for GET, and with nobody to read it never be closed. */

@@ -5,15 +5,19 @@ import type { Readiness } from '../service/readiness.ts'
 import { nothingToShow, type SelfAttesting } from '../service/self-attestation.ts'
 import { appraisalRoutes } from './appraisal-routes.ts'
 import { type AttestationsServed, attestationRoutes } from './attestation-routes.ts'
+import { attestationServiceRoutes } from './attestation-service/routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import type { Guard } from './guard/guard.ts'
 import { healthRoutes } from './health-routes.ts'
 import { introspectionRoutes } from './introspection-routes.ts'
+import { kbsRoutes } from './kbs/routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { logRoutes } from './log-routes.ts'
 import { type PoliciesServed, policyRoutes } from './policy-routes.ts'
 import { reappraisalRoutes } from './reappraisal-routes.ts'
+import { releaseRoutes } from './release-routes.ts'
 import type { RequestCounts } from './request-counts.ts'
+import { resourceRoutes } from './resource-routes.ts'
 import { revocationRoutes } from './revocation-routes.ts'
 import type { Route } from './route.ts'
 import { schemaRoutes } from './schema-routes.ts'
@@ -47,6 +51,10 @@ export function routesOf(served: Served): readonly Route[] {
     ...eventRoutes(served),
     ...statusRoutes(served),
     ...keyRoutes(served.verifier),
+    ...resourceRoutes(served.verifier),
+    ...releaseRoutes(served.verifier),
+    ...kbsRoutes(served.verifier),
+    ...attestationServiceRoutes(served.verifier),
     ...logRoutes(served.verifier),
     ...selfAttestationRoutes({ verifier: served.verifier, self: served.self ?? nothingToShow }),
     ...webhookRoutes(served.webhooks),

@@ -1,12 +1,13 @@
 /** The service as a running whole: a verifier behind HTTP, policies read again and again, and what is over swept away. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type GuardConfig, guardDefaults } from '../config/guard-settings.ts'
+import { forgetUnlessStepped } from '../service/forget-unless-stepped.ts'
 import { openVerifier, type TenantParts, type VerifierParts } from '../service/open-verifier.ts'
 import type { HashedToken, IdentityProvider } from '../service/operators.ts'
 import { readinessOf, type SelfTest } from '../service/readiness.ts'
-import { forgetOld } from '../service/retention.ts'
 import type { SelfAttesting } from '../service/self-attestation.ts'
 import { statusLists } from '../service/status-lists.ts'
+import { steadyClock } from '../service/steady-clock.ts'
 import type { Verifier } from '../service/verifier.ts'
 import { app } from './app.ts'
 import { type RunningChores, startChores } from './chores.ts'
@@ -16,6 +17,7 @@ import type { Gauges } from './measure.ts'
 import { metricsApp } from './metrics-app.ts'
 import { type Poller, startPoller } from './policy-poller.ts'
 import type { PolicyArchive } from './policy-routes.ts'
+import { countReleases } from './release-counts.ts'
 import { requestCounts } from './request-counts.ts'
 import type { Served } from './routes.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -97,6 +99,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
   const { guard: guardConfig = guardDefaults } = parts
   const requests = requestCounts()
   const tokens = countTokens(parts.store)
+  const releases = countReleases(tokens.store)
   let isEnding = false
   const guard = openGuard(guardConfig, requests.turnedAway)
 
@@ -116,6 +119,9 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
   }
 
   try {
+    // Before anything is written by a clock that may be wrong.
+    const newest = (await parts.store.logHead())?.at
+    const steady = steadyClock({ elapsedMs: () => performance.now(), at: clock.now(), newest })
     await firstLooks(pollers, parts.firstLookMs)
     const opened: { verifier?: Verifier } = {}
     server = await startServer({
@@ -124,7 +130,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
       connections: guard.connections,
       app: async (port) => {
         opened.verifier = await openService(
-          { ...parts, journal: counting, store: tokens.store },
+          { ...parts, journal: counting, store: releases.store },
           port,
         )
         return applicationOf(parts, opened.verifier, {
@@ -151,6 +157,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
               requests: requests.figures,
               admission: guard.admission.figures,
               tokens: tokens.figures,
+              releases: releases.figures,
             },
           }),
       })
@@ -160,7 +167,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
       fields: { host: parts.host, port: server.port },
     })
     timer = every(HOUSEKEEPING_MS, parts, async () => {
-      await forgetOld(parts.store, clock.now())
+      await forgetUnlessStepped({ ...parts, steady })
       await parts.housekeeping()
     })
     return {

@@ -66,7 +66,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
-      if (isRetiring) outgoing.shouldKeepAlive = false
+      const isCrowding = request.connections?.isBeyondShare(incoming.socket.remoteAddress) ?? false
+      if (isRetiring || isCrowding) outgoing.shouldKeepAlive = false
       void listener(incoming, outgoing)
     },
   )

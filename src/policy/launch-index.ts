@@ -84,6 +84,8 @@ function launchOf({ tee, reference }: ReferenceValue): string {
       return toHex(reference.mrTd ?? nothing)
     case 'sgx':
       return toHex(reference.mrEnclave ?? nothing)
+    case 'sample':
+      return ''
   }
 }
 

@@ -44,6 +44,8 @@ function launchOf({ tee, reference }: ReferenceValue): readonly Layer[] {
       return reference.mrEnclave
         ? launch('sha256', reference.mrEnclave, 'mrEnclave')
         : launch('sha256', reference.mrSigner, 'mrSigner')
+    case 'sample':
+      return []
   }
 }
 

@@ -99,6 +99,11 @@ export interface TdxReference extends DcapReference {
   readonly serviceTds?: readonly Uint8Array[]
 }
 
+/** Evidence that nobody signs: naming it in a manifest says that anybody may pass for this agent. */
+export interface SampleReference {
+  readonly svn?: string
+}
+
 export interface SgxReference extends DcapReference {
   readonly mrEnclave?: Uint8Array
   readonly mrSigner?: Uint8Array

@@ -1,6 +1,11 @@
 /** What an AgentRelease manifest says once it has been read: which evidence is an agent's, and what that agent may be given. */
 import type { Waivers } from './check.ts'
-import type { SgxReference, SnpReference, TdxReference } from './reference-values.ts'
+import type {
+  SampleReference,
+  SgxReference,
+  SnpReference,
+  TdxReference,
+} from './reference-values.ts'
 
 export interface AgentRelease {
   readonly environment: string
@@ -33,6 +38,7 @@ export type ReferenceValue = {
   | { readonly tee: 'sev-snp'; readonly reference: SnpReference }
   | { readonly tee: 'tdx'; readonly reference: TdxReference }
   | { readonly tee: 'sgx'; readonly reference: SgxReference }
+  | { readonly tee: 'sample'; readonly reference: SampleReference }
 )
 
 /**

@@ -6,6 +6,7 @@
 import {
   createCipheriv,
   createHash,
+  createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   type KeyObject,
@@ -41,7 +42,8 @@ export function sealTo({ key, jkt }: Recipient, { text, contentType, iv }: Seali
     }),
   ).toString('base64url')
   const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: key })
-  const cipher = createCipheriv('aes-256-gcm', contentKey(secret), iv)
+  // As a KeyObject: of bytes Node makes one itself, and dearly.
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(contentKey(secret)), iv)
   // RFC 7516 section 5.1 step 14: the header as it is written, in ASCII.
   cipher.setAAD(Buffer.from(header, 'latin1'))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])

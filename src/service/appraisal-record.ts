@@ -20,7 +20,7 @@ export type JudgedRecord = Omit<AppraisalRecord, 'leafHash' | 'evidence'> & {
 }
 
 export function recordOf(
-  { tenant, tee, release, policy, claims, audiences, evidence, conditions }: Matter,
+  { tenant, tee, release, policy, claims, binding, audiences, evidence, conditions }: Matter,
   { id, decision, call }: Concluded,
 ): JudgedRecord {
   const { referenceValue, accepted } = decision.match
@@ -49,6 +49,7 @@ export function recordOf(
     },
     layers: decision.layers,
     runtimeClaims: claims,
+    ...(binding && { binding }),
     evidence,
     endorsementsDigest: conditions.endorsements.digest,
   }

@@ -5,12 +5,11 @@
  */
 import { toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
-import type { Waivers } from '../rats/check.ts'
 import type { EarNames } from '../token/ear.ts'
 import { appraisalId } from './appraisal-id.ts'
 import { keptOf, recordOf } from './appraisal-record.ts'
 import { authenticateRequest, type Requester, type SignedRequest } from './authenticate-request.ts'
-import type { Missing } from './collect-endorsements.ts'
+import { isWaived, type Missing } from './collect-endorsements.ts'
 import { authenticatedAside, type Decision, decide, type Matter } from './decision.ts'
 import { type IssuedToken, planTokens, signTokens } from './issue-tokens.ts'
 import { attestationLeaf } from './log-leaves.ts'
@@ -62,7 +61,7 @@ export async function attest(
   const requester = authenticateRequest(verifier, request, call)
   const { matter, missing } = await matterOf(verifier, request, { requester, call })
   const decision = await decide(matter, await authenticatedAside(matter))
-  const unanswered = missing.find(({ subject }) => !isWaived(subject, matter.release.waivers))
+  const unanswered = missing.find((each) => !isWaived(each, matter.release.waivers))
   // What a vendor did not give may be all that is wrong, and what the agent brought in its place may be older on purpose:
   // either way there is no verdict yet, and the challenge stays good for another try.
   if (unanswered && (!decision.isAuthentic || decision.grant)) throw unanswered.problem
@@ -89,11 +88,6 @@ export async function attest(
       }
   report(verifier, outcome, matter, call)
   return outcome
-}
-
-/** A release that waives the freshness of revocation lists does without them. */
-function isWaived({ document }: Missing['subject'], waivers: Waivers): boolean {
-  return document.endsWith('-crl') && waivers.has('revocation')
 }
 
 /** Throws Problem: no policy, no release of that name, or evidence of no known kind. */

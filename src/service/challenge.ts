@@ -3,7 +3,7 @@
  * and 24 are HMAC-SHA-256 over all of that with purpose and tenant. 64 bytes is also the most that an `eat_nonce` may hold
  * (RFC 9711 section 4.1), which is why the code is cut to 192 bits (RFC 2104 section 5 allows half, 128).
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { concat, fromBase64Url, toBase64Url, toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
 import type { UsedChallenge } from './ports.ts'
@@ -13,8 +13,8 @@ type ChallengePurpose = 'attestation'
 export interface ChallengeKey {
   /** 2 bytes: names the key, so that an older one stays good while it is rotated out. */
   readonly id: Uint8Array
-  /** 32 bytes. */
-  readonly secret: Uint8Array
+  /** Of 32 bytes. As a KeyObject, which Node takes as it is: of bytes it makes one each time, for more than the code costs. */
+  readonly secret: KeyObject
 }
 
 export interface ChallengeContext {

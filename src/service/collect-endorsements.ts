@@ -4,6 +4,7 @@
  * may have waived the freshness of a list.
  */
 import { Problem } from '../problems.ts'
+import type { Waivers } from '../rats/check.ts'
 import {
   type EndorsementParts,
   type Endorsements,
@@ -32,6 +33,11 @@ export interface Missing {
   readonly subject: EndorsementSubject
   /** `collateral-unavailable`, with the seconds after which asking again makes sense. */
   readonly problem: Problem
+}
+
+/** A release that waives the freshness of revocation lists does without them. */
+export function isWaived({ subject }: Pick<Missing, 'subject'>, waivers: Waivers): boolean {
+  return subject.document.endsWith('-crl') && waivers.has('revocation')
 }
 
 export interface CollectEndorsements {

@@ -18,6 +18,7 @@ import {
   type Conditions,
 } from '../rats/authentication.ts'
 import { bindingChecks } from '../rats/binding.ts'
+import type { BrokerBinding } from '../rats/broker-binding.ts'
 import { checklist, type Finding, judgeAll, reachNone, type Waivers } from '../rats/check.ts'
 import type { Evidence } from '../rats/evidence.ts'
 import type { AgentRelease, Layer, ReferenceValue, ReleaseRule } from '../rats/release.ts'
@@ -51,6 +52,8 @@ export interface Matter {
   readonly tee: AnyTee
   readonly evidence: Evidence
   readonly claims: RuntimeClaims
+  /** Undefined: by the claims. */
+  readonly binding?: BrokerBinding | undefined
   readonly policy: Policy
   readonly release: AgentRelease
   /** None asks for the release's only one. All of them are granted, or none. */
@@ -166,7 +169,7 @@ type Authentic = NonNullable<AnyAuthentication['authentic']>
 
 /** Binding, release and revocations: what no operator's rule can override. */
 function judgeCore(
-  { tee, claims, policy, release, audiences, conditions }: Matter,
+  { tee, claims, binding, policy, release, audiences, conditions }: Matter,
   {
     authentic,
     identity,
@@ -184,7 +187,12 @@ function judgeCore(
   if (authentic)
     judgeAll(
       checklist(bindingChecks),
-      { claims, reportData: tee.bind(authentic.evidence), issuer: issuer?.url ?? null },
+      {
+        claims,
+        broker: binding,
+        reportData: tee.bind(authentic.evidence),
+        issuer: issuer?.url ?? null,
+      },
       noWaivers,
       findings,
     )

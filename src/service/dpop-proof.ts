@@ -24,8 +24,10 @@ export interface DpopExpectation {
 }
 
 /** What must be used once: the id is bounded, and nobody can use up another key's. */
-export interface UsedProof {
+export interface UnusedProof {
   readonly id: string
+  /** As the agent wrote it: Unicode, at most 256 characters. */
+  readonly jti: string
   readonly expiresAt: Date
 }
 
@@ -55,7 +57,12 @@ const header = z.strictObject({
 })
 /** RFC 9449 section 4.2; what else is there is not looked at. `bodySha256` is ours, as in Attestation-Proof. */
 const payload = z.looseObject({
-  jti: z.string().min(1).max(256),
+  jti: z
+    .string()
+    .min(1)
+    .max(256)
+    // It goes into what is sealed, and a lone surrogate has no bytes.
+    .refine((text) => text.isWellFormed()),
   htm: z.string(),
   htu: z.string(),
   iat: z.number(),
@@ -64,7 +71,7 @@ const payload = z.looseObject({
 })
 
 /** Throws Problem('possession-proof-refused') that says which rule. Nothing is stored here. */
-export function openDpopProof(proof: string, expected: DpopExpectation): UsedProof {
+export function openDpopProof(proof: string, expected: DpopExpectation): UnusedProof {
   const jws = proof.length > LONGEST ? undefined : decodeCompactJws(proof)
   if (!jws) throw refused('it is not one compact JWT')
   const { jwk } = headerOf(jws.header)
@@ -78,6 +85,7 @@ export function openDpopProof(proof: string, expected: DpopExpectation): UsedPro
   assertRequest(claims.data, expected)
   return {
     id: createHash('sha256').update(`${expected.jkt}\0${claims.data.jti}`).digest('hex'),
+    jti: claims.data.jti,
     expiresAt: new Date(claims.data.iat * 1000 + REMEMBERED_SECONDS * 1000),
   }
 }

@@ -8,7 +8,7 @@ import { decodeCrl } from '../pki/crl.ts'
 import { decodeDer } from '../pki/der.ts'
 import { Problem } from '../problems.ts'
 import { type EndorsementParts, endorsements, noParts } from '../rats/endorsements.ts'
-import { partsOfCollateralJson } from '../tee/dcap/collateral-json.ts'
+import { partsOfCollateral, partsOfCollateralJson } from '../tee/dcap/collateral-json.ts'
 import { decodeCertificateTable } from '../tee/sev-snp/certificate-table.ts'
 
 /** Collateral JSON has about 20 KiB; a revocation list grows with the vendor's troubles. */
@@ -18,11 +18,25 @@ const PEM_BEGIN = '-----BEGIN '
 
 /** `name` is for the sentence only. Throws Problem('endorsement-unreadable'). */
 export function endorsementsOfFile(name: string, bytes: Uint8Array): EndorsementParts {
-  try {
+  return readable(name, () => {
     if (bytes.length === 0) throw malformed('an empty file', 'an endorsement')
     if (bytes.length > LARGEST_FILE)
       throw malformed(`${bytes.length} bytes`, `at most ${LARGEST_FILE}`)
     return partsOf(bytes)
+  })
+}
+
+/** Intel's collateral as an object of texts. Throws as above. */
+export function endorsementsOfCollateral(
+  name: string,
+  fields: Readonly<Record<string, string>>,
+): EndorsementParts {
+  return readable(name, () => partsOfCollateral(fields))
+}
+
+function readable(name: string, read: () => EndorsementParts): EndorsementParts {
+  try {
+    return read()
   } catch (cause) {
     if (!(cause instanceof Malformed)) throw cause
     throw new Problem('endorsement-unreadable', `${name}: ${cause.message}`, { cause })

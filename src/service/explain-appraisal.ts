@@ -6,7 +6,7 @@ import { revocationChecks } from '../policy/revocation-checks.ts'
 import { Problem } from '../problems.ts'
 import { bindingChecks } from '../rats/binding.ts'
 import { type Finding, firstFailure } from '../rats/check.ts'
-import { teeByName, tees } from '../tee/registry.ts'
+import { recordedTeeByName, recordedTees } from '../tee/registry.ts'
 import { appraisalNamedBy } from './appraisal-id.ts'
 import type { LeafPlace } from './log-ports.ts'
 import type { AppraisalRecord, RecordedFinding } from './ports.ts'
@@ -67,7 +67,7 @@ type Stated = Pick<Finding, 'id' | 'cites' | 'informs'>
 
 const checks: ReadonlyMap<string, Stated> = new Map(
   [
-    ...tees.flatMap((tee) => [...tee.structure, ...tee.authenticate, ...tee.appraise]),
+    ...recordedTees.flatMap((tee) => [...tee.structure, ...tee.authenticate, ...tee.appraise]),
     ...bindingChecks,
     ...releaseChecks,
     ...revocationChecks,
@@ -88,7 +88,7 @@ function refusalOf(
   record: AppraisalRecord,
   findings: readonly Finding[],
 ): RecordedRefusal | undefined {
-  const tee = teeByName(record.tee)
+  const tee = recordedTeeByName(record.tee)
   if (!tee) return undefined
   const failing = findings.filter(({ outcome }) => outcome === 'fail').map(({ id }) => id)
   const first = firstFailure(findings)
@@ -109,7 +109,7 @@ function fieldsOf(
   findings: readonly Finding[],
 ): readonly Difference[] {
   const policy = tenants.get(record.tenant)?.policy.accepted()
-  const tee = teeByName(record.tee)
+  const tee = recordedTeeByName(record.tee)
   if (!tee || !record.referenceValue || policy?.digest !== record.policyDigest) return []
   const { id, line } = record.referenceValue
   const referenceValue = policy

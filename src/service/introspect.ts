@@ -5,9 +5,8 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { thumbprintOf } from '../rats/public-key.ts'
-import type { TokenForm } from '../rats/release.ts'
 import type { Issuer } from '../token/issuer.ts'
-import { type PublishedKey, signingForms } from '../token/token-key.ts'
+import { type KeyForm, type PublishedKey, signingForms } from '../token/token-key.ts'
 import { statusListUrl } from './status-lists.ts'
 import type { KnownToken } from './token-ports.ts'
 import { issuersOf, type Verifier } from './verifier.ts'
@@ -58,7 +57,7 @@ function signerOf(verifier: Verifier, token: string, at: Date): Signer | undefin
     for (const issuer of issuersOf(verifier)) {
       const key = issuer.published(at).find((each) => each.kid === kid)
       if (key && typ === signingForms[key.form].typ && isNamed(key.form, iss, issuer))
-        return { issuer, key }
+        return key.form === 'release' ? undefined : { issuer, key }
     }
   } catch {
     // No JWS in compact form: a JWE, which only its recipient can open, or nothing at all.
@@ -67,7 +66,7 @@ function signerOf(verifier: Verifier, token: string, at: Date): Signer | undefin
 }
 
 /** A WIT-SVID names none or one of its own; every other form names exactly the issuer that signed. */
-function isNamed(form: TokenForm, iss: string | undefined, { url }: Issuer): boolean {
+function isNamed(form: KeyForm, iss: string | undefined, { url }: Issuer): boolean {
   return form === 'workload' || iss === url
 }
 

@@ -10,7 +10,7 @@ export interface KeyEncryption {
   readonly id: Uint8Array
   /** Of 32 bytes. */
   readonly wrap: (dataKey: Uint8Array) => Promise<Uint8Array>
-  /** Rejects for anything that this key did not wrap. */
+  /** Rejects for anything that this key did not wrap. What it gives is the caller's own, who overwrites it. */
   readonly unwrap: (wrapped: Uint8Array) => Promise<Uint8Array>
 }
 

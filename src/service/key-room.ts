@@ -1,8 +1,7 @@
 /** How is a key made, sealed, kept and opened? For every purpose alike; what signs with it is elsewhere. */
 import { toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
-import type { TokenForm } from '../rats/release.ts'
-import { generateTokenKey, signingForms } from '../token/token-key.ts'
+import { generateTokenKey, type KeyForm, signingForms } from '../token/token-key.ts'
 import type { KeyEncryptions } from './key-encryption.ts'
 import { keysLeaf } from './log-leaves.ts'
 import type { PendingLeaf } from './log-ports.ts'
@@ -19,13 +18,13 @@ export interface KeyRoom {
   readonly keyRotationDays?: number | undefined
 }
 
-/** The form of token that keys of this purpose sign; undefined for what signs none. */
-export function formOf(purpose: KeyPurpose): TokenForm | undefined {
+/** What keys of this purpose sign; undefined for what signs neither tokens nor envelopes. */
+export function formOf(purpose: KeyPurpose): KeyForm | undefined {
   const [form = ''] = purpose.split(':')
   return isForm(form) ? form : undefined
 }
 
-function isForm(name: string): name is TokenForm {
+function isForm(name: string): name is KeyForm {
   return Object.hasOwn(signingForms, name)
 }
 
@@ -96,7 +95,7 @@ function freeId(random: Random, taken: ReadonlySet<string>): string {
   return toHex(bytes)
 }
 
-/** Throws Problem('configuration-invalid'). */
+/** Throws Problem: 'configuration-invalid', and 'key-encryption-unavailable' where its holder does not answer. */
 export async function openedKey(
   { keyEncryption }: Pick<KeyRoom, 'keyEncryption'>,
   key: SealedKey,
@@ -104,6 +103,7 @@ export async function openedKey(
   try {
     return await openKey(key, keyEncryption)
   } catch (cause) {
+    if (cause instanceof Problem) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new Problem('configuration-invalid', reason, { cause })
   }

@@ -1,8 +1,9 @@
-/** The service's own keys: an issuer's for each form of token that it issues, and those of challenges. */
+/** The service's own keys: an issuer's for each form of token that it issues and for envelopes, and those of challenges. */
+import { createSecretKey } from 'node:crypto'
 import type { TokenForm } from '../rats/release.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
 import type { Issuer } from '../token/issuer.ts'
-import { importTokenKey, type TokenKey } from '../token/token-key.ts'
+import { importTokenKey, type KeyForm, type TokenKey } from '../token/token-key.ts'
 import type { ChallengeKey } from './challenge.ts'
 import { type KeyRing, openKeyRing } from './key-ring.ts'
 import type { KeyRoom } from './key-room.ts'
@@ -28,7 +29,7 @@ export async function openIssuer(
 ): Promise<OpenedIssuer> {
   const forms = formsOf[assurance]
   const opened = await Promise.all(
-    forms.map(
+    [...forms, 'release' as const].map(
       async (form) =>
         [
           form,
@@ -38,7 +39,7 @@ export async function openIssuer(
         ] as const,
     ),
   )
-  const rings = new Map<TokenForm, KeyRing<TokenKey>>(opened)
+  const rings = new Map<KeyForm, KeyRing<TokenKey>>(opened)
   return {
     rings: [...rings.values()],
     issuer: {
@@ -68,7 +69,7 @@ export async function openChallengeKeys(
 ): Promise<{ readonly keys: ChallengeKeys; readonly ring: AnyKeyRing }> {
   const ring = await openKeyRing<ChallengeKey>(room, 'challenge', (kid, secret) => ({
     id: new Uint8Array(Buffer.from(kid, 'hex')),
-    secret,
+    secret: createSecretKey(secret),
   }))
   return { ring, keys: { issuing: ring.signer, opening: ring.good } }
 }

@@ -17,6 +17,8 @@ const STRAGGLERS_MS = 5 * 60_000
 const LONGEST_TOKEN_MS = 20 * 60_000
 /** After a round that could not judge everything: a vendor was silent, or a rule could not be asked. */
 const AGAIN_MS = 60_000
+/** Of the above, and a little for the rounding of clocks. */
+const LONGEST_WAIT_MS = Math.max(...ROUNDS_MS, AGAIN_MS) + 1_000
 /** Whole policies are kept. Who changes more often than that looks at everything. */
 const MOST_PREDECESSORS = 8
 
@@ -121,8 +123,11 @@ export function settledByVendors(news: News, sweep: Sweep, now: Date): Settled {
   }
 }
 
+/** One that is further away than any is made was made by a clock that has been set back since. */
 export function isDue({ due: [first] }: Rounds, now: Date): boolean {
-  return first !== undefined && first <= now.getTime()
+  if (first === undefined) return false
+  const waitMs = first - now.getTime()
+  return waitMs <= 0 || waitMs > LONGEST_WAIT_MS
 }
 
 /** After a round that came to its end. One that did not is still due. */

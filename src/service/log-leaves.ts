@@ -16,6 +16,8 @@ import { stateDigestOf } from './acceptance-chain.ts'
 import type { JudgedRecord } from './appraisal-record.ts'
 import type { PendingLeaf } from './log-ports.ts'
 import type { PolicyRecord, Random } from './ports.ts'
+import type { AttestedBrokerSession, ReleaseApproval, ReleaseRecord } from './release-ports.ts'
+import type { ResourceSettings } from './resource-settings.ts'
 import type { KeyPurpose, Revocation, TokenRecord } from './token-ports.ts'
 
 const SALT_SIZE = 16
@@ -80,6 +82,27 @@ export function policyLeaf(record: PolicyRecord, random: Random): PendingLeaf {
   return leaf({ kind: 'policy', at, text, tenant, subject: commit }, random)
 }
 
+/** A handshake of the Key Broker, whose token ends with it. */
+export function handshakeRevocationLeaf(
+  { id, tenant, attested }: AttestedBrokerSession,
+  { at, reason, detail, by }: Revocation,
+  random: Random,
+): PendingLeaf {
+  const text = JSON.stringify({
+    agent: attested.agent,
+    appraisal: attested.appraisal,
+    at: at.toISOString(),
+    by,
+    detail,
+    environment: attested.environment,
+    handshake: { expiresAt: attested.expiresAt.toISOString(), jti: id },
+    kind: 'vouchsafe/revocation/v1',
+    reason,
+    tenant,
+  })
+  return leaf({ kind: 'revocation', at, text, tenant, subject: id }, random)
+}
+
 export function revocationLeaf(
   token: TokenRecord,
   { at, reason, detail, by }: Revocation,
@@ -118,6 +141,88 @@ export function keysLeaf({ purpose, kid, change, at }: KeyNews, random: Random):
     purpose,
   })
   return leaf({ kind: 'keys', at, text, tenant: undefined, subject: kid }, random)
+}
+
+/** A secret left, or a key that stays was used. Nothing in it is derived from either. */
+export function releaseLeaf(release: Omit<ReleaseRecord, 'leafHash'>, random: Random): PendingLeaf {
+  const { id, at, tenant } = release
+  const text = JSON.stringify({
+    agent: release.agent,
+    at: at.toISOString(),
+    environment: release.environment,
+    face: release.face,
+    jkt: release.jkt,
+    kind: 'vouchsafe/release/v1',
+    leaseUntil: release.leaseUntil?.toISOString(),
+    policyCommit: release.policyCommit,
+    policyDigest: release.policyDigest,
+    release: id,
+    resource: release.resource,
+    tenant,
+    token: release.jti,
+    use: release.use,
+    version: String(release.version),
+  })
+  return leaf({ kind: 'release', at, text, tenant, subject: id }, random)
+}
+
+export interface ResourceNews {
+  readonly tenant: string
+  readonly name: string
+  readonly change: 'added' | 'rotated' | 'changed' | 'revoked'
+  readonly versions: readonly number[] | 'all'
+  /** How it may be had from then on; undefined: as before. */
+  readonly settings?: ResourceSettings
+  /** Name of the operator. */
+  readonly by: string
+  readonly at: Date
+}
+
+/** Nothing in it is derived from the secret: a hash of one that can be guessed is as good as the secret. */
+export function resourceLeaf(
+  { tenant, name, change, versions, settings, by, at }: ResourceNews,
+  random: Random,
+): PendingLeaf {
+  const text = JSON.stringify({
+    at: at.toISOString(),
+    by,
+    change,
+    kind: 'vouchsafe/resource/v1',
+    resource: name,
+    settings: settings && {
+      approvals: String(settings.approvals),
+      brokerPath: settings.brokerPath,
+      leaseSeconds: String(settings.leaseSeconds),
+      releasesPerMinute: settings.releasesPerMinute?.toFixed(),
+      requiresSession: String(settings.requiresSession),
+      use: settings.use,
+    },
+    tenant,
+    versions: versions === 'all' ? ['all'] : versions.map(String),
+  })
+  return leaf({ kind: 'resource', at, text, tenant, subject: name }, random)
+}
+
+/** An operator agreed that this key may have this version. */
+export function approvalLeaf(
+  approval: ReleaseApproval,
+  { operator, at }: { readonly operator: string; readonly at: Date },
+  random: Random,
+): PendingLeaf {
+  const { id, tenant } = approval
+  const text = JSON.stringify({
+    agent: approval.agent,
+    approval: id,
+    at: at.toISOString(),
+    by: operator,
+    environment: approval.environment,
+    jkt: approval.jkt,
+    kind: 'vouchsafe/release-approval/v1',
+    resource: approval.resource,
+    tenant,
+    version: String(approval.version),
+  })
+  return leaf({ kind: 'resource', at, text, tenant, subject: id }, random)
 }
 
 /** The leaf that stands for a batch of denials. `root`: 32 bytes, of the RFC 6962 tree over their leaf hashes. */

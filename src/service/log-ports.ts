@@ -1,6 +1,14 @@
 /** What is kept of the transparency log: leaves that wait, the tree, and the private bodies of leaves. Part of the Store. */
 
-export type LeafKind = 'policy' | 'issuance' | 'denial' | 'revocation' | 'keys' | 'denials'
+export type LeafKind =
+  | 'policy'
+  | 'issuance'
+  | 'denial'
+  | 'revocation'
+  | 'keys'
+  | 'release'
+  | 'resource'
+  | 'denials'
 
 /** Queued in the transaction of what it answers for, and numbered afterwards by whoever sequences. */
 export interface PendingLeaf {

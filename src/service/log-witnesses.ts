@@ -77,7 +77,7 @@ export function logWitnesses(
     const { text } = parseCheckpoint(head.checkpoint)
     const now = clock.now()
     const { last } = relation
-    if (last?.text === text && now.getTime() - last.at.getTime() < FRESH_MS) return
+    if (last?.text === text && Math.abs(now.getTime() - last.at.getTime()) < FRESH_MS) return
     try {
       const line = await cosignature(relation, head, text)
       if (line === undefined) return

@@ -4,9 +4,11 @@ import type { RemotePolicy } from '../policy/rules/rule.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import { tees } from '../tee/registry.ts'
 import { waivableIn } from './appraise-evidence.ts'
+import type { BrokerSwitches } from './broker-session.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { DriftWatch } from './drift-watch.ts'
 import { eventFeed } from './event-feed.ts'
+import { heldResources } from './held-resources.ts'
 import { issuerNames } from './issuer-names.ts'
 import { keyChore, reloadOnEvents } from './key-chores.ts'
 import type { KeyRoom } from './key-room.ts'
@@ -15,6 +17,7 @@ import { liveWatch } from './live-watch.ts'
 import type { Witness } from './log-witnesses.ts'
 import { openLog } from './open-log.ts'
 import type { Journal, PolicySource } from './ports.ts'
+import { rememberedStandings } from './remembered-standings.ts'
 import { statusSlots } from './status-slots.ts'
 import type { Tenant, Verifier } from './verifier.ts'
 
@@ -39,6 +42,8 @@ export interface TenantParts {
   readonly collect: CollectEndorsements
   readonly policy: PolicySource
   readonly remotePolicy?: RemotePolicy
+  /** Default: the tenant does not speak the Key Broker protocol. */
+  readonly broker?: BrokerSwitches
 }
 
 /** How long a replica takes, at most, to hear of what another did; the rest of the second is for its listeners. */
@@ -62,6 +67,8 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
     random,
     clock,
     proofs,
+    standings: rememberedStandings(),
+    resources: heldResources(store),
     publicUrl,
     build,
     pause,

@@ -2,6 +2,7 @@
 
 import type { AcceptedState, PolicyHistory, Provenance } from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { BrokerBinding } from '../rats/broker-binding.ts'
 import type { Datum, Outcome } from '../rats/check.ts'
 import type { EndorsementParts } from '../rats/endorsements.ts'
 import type { Evidence } from '../rats/evidence.ts'
@@ -9,6 +10,7 @@ import type { Layer } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { Status, TrustVector } from '../rats/trust-vector.ts'
 import type { LogStore, PendingLeaf } from './log-ports.ts'
+import type { ReleaseStore } from './release-ports.ts'
 import type { EventStore, KeyStore, TokenRecord, TokenStore } from './token-ports.ts'
 
 export interface Clock {
@@ -158,6 +160,11 @@ export interface AppraisalRecord {
   readonly layers: readonly Layer[]
   readonly runtimeClaims: RuntimeClaims
   /**
+   * Where the evidence came by the Key Broker protocol, which binds it in a way of its own: of the claims above only nonce,
+   * key and the release that matched are then said, and nothing is bound to them.
+   */
+  readonly binding?: BrokerBinding | undefined
+  /**
    * Undefined where it proved nothing about its sender (proven.ts): anybody may send half a megabyte of noise. Its digests are
    * in the private record of the leaf.
    */
@@ -212,7 +219,7 @@ export interface RecordedAttestation {
   readonly leaf: PendingLeaf
 }
 
-export interface Store extends KeyStore, TokenStore, EventStore, LogStore {
+export interface Store extends KeyStore, TokenStore, EventStore, LogStore, ReleaseStore {
   /**
    * Marks the challenge as used and keeps the rest, all or nothing. `challenge-used` means that another request, on this
    * replica or another, was first; then nothing was written. Durable when it resolves.
@@ -282,9 +289,16 @@ export interface JournalEntry {
     | 'tokens.revoked'
     | 'keys.rotated'
     | 'keys.revoked'
+    | 'resource.put'
+    | 'resource.revoked'
+    | 'release.approved'
+    | 'release.granted'
+    | 'release.renewed'
+    | 'release.refused'
     | 'log.stopped'
     | 'log.resumed'
     | 'log.witnesses'
+    | 'clock.stepped'
     | 'service.started'
     | 'service.stopped'
   readonly at: Date

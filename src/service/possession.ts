@@ -7,7 +7,7 @@ import { Problem } from '../problems.ts'
 import { type CompactJws, decodeCompactJws, isSignedByEs256 } from '../token/compact-jws.ts'
 import type { Issuer } from '../token/issuer.ts'
 import { signingForms } from '../token/token-key.ts'
-import { openDpopProof } from './dpop-proof.ts'
+import { openDpopProof, type UnusedProof } from './dpop-proof.ts'
 import type { TokenRecord } from './token-ports.ts'
 import type { Call, Tenant, Verifier } from './verifier.ts'
 
@@ -37,6 +37,11 @@ export interface PossessedToken {
   readonly encryptionJkt: string | undefined
 }
 
+/** Nobody else may be answered by the same proof: whoever goes on from here uses it up in the transaction of what it is for. */
+export interface ProvenPossession extends PossessedToken {
+  readonly proof: UnusedProof
+}
+
 /** Header members are exactly these: our own tokens have no others. */
 const header = z.strictObject({
   alg: z.literal(signingForms.possession.algorithm.alg),
@@ -45,23 +50,52 @@ const header = z.strictObject({
 })
 const claims = z.looseObject({
   iss: z.string(),
+  sub: z.string(),
   aud: z.string(),
   exp: z.int(),
   jti: z.string(),
   cnf: z.strictObject({ jkt: z.string() }),
   enc_jkt: z.string().optional(),
+  tenant: z.string(),
+  scope: z.string().default(''),
+  att_appraisal: z.string(),
+  att_release: z.looseObject({ environment: z.string(), agent: z.string() }),
 })
 type Claims = z.output<typeof claims>
 
 /** A token with everything in it has 6,000 characters. */
 const LONGEST = 16 * 1024
 
-/** Throws Problem: `possession-required`, `possession-token-refused`, `possession-proof-refused`, `storage-unavailable`. */
+type Proving = Pick<Verifier, 'tenants' | 'store' | 'publicUrl'>
+
+/**
+ * And uses the proof up, on every replica. Throws Problem: `possession-required`, `possession-token-refused`,
+ * `possession-proof-refused`, `storage-unavailable`.
+ */
 export async function provePossession(
-  verifier: Pick<Verifier, 'tenants' | 'store' | 'publicUrl'>,
+  verifier: Proving,
+  possession: Possession,
+  call: Pick<Call, 'at'>,
+): Promise<PossessedToken> {
+  const { proof, ...possessed } = await examinePossession(verifier, possession, call)
+  // Last, so that only who holds a good token and its key can add a row.
+  if (!(await verifier.store.useOnce('dpop', proof.id, proof.expiresAt))) throw proofUsed()
+  return possessed
+}
+
+export function proofUsed(): Problem {
+  return new Problem(
+    'possession-proof-refused',
+    'the DPoP header does not prove it: its jti was used before; make a new proof for each request',
+  )
+}
+
+/** The same, and the proof is as good as before: for what uses it up together with something else, or not at all. */
+export async function examinePossession(
+  verifier: Proving,
   { token, proof, method, url, bodySha256, audiences }: Possession,
   { at }: Pick<Call, 'at'>,
-): Promise<PossessedToken> {
+): Promise<ProvenPossession> {
   if (token === undefined)
     throw new Problem('possession-required', 'there is no `Authorization: DPoP <token>` header')
   const opened = openToken(verifier, token, at)
@@ -70,16 +104,10 @@ export async function provePossession(
     throw new Problem('possession-proof-refused', 'there is no DPoP header beside the token')
   const { jkt } = opened.claims.cnf
   const address = `${verifier.publicUrl}${new URL(url).pathname}`
-  const used = openDpopProof(proof, { method, address, token, jkt, bodySha256, at })
-  const record = await recordOf(verifier, opened.claims)
-  // Last, so that only who holds a good token and its key can add a row.
-  if (!(await verifier.store.useOnce('dpop', used.id, used.expiresAt)))
-    throw new Problem(
-      'possession-proof-refused',
-      'the DPoP header does not prove it: its jti was used before; make a new proof for each request',
-    )
+  const unused = openDpopProof(proof, { method, address, token, jkt, bodySha256, at })
+  const record = await recordOf(verifier, opened)
   const { tenant, issuer } = opened
-  return { tenant, issuer, record, encryptionJkt: opened.claims.enc_jkt }
+  return { tenant, issuer, record, encryptionJkt: opened.claims.enc_jkt, proof: unused }
 }
 
 interface OpenedToken {
@@ -132,9 +160,12 @@ function assertAudience(
 }
 
 /** What is not known here (a database that was restored has forgotten it) is not believed either. */
-async function recordOf({ store }: Pick<Verifier, 'store'>, claims: Claims): Promise<TokenRecord> {
-  const known = await store.findToken(claims.jti)
-  if (!known || !isRecordOf(known, claims)) throw refused('this service has no record of it')
+async function recordOf(
+  { store }: Pick<Verifier, 'store'>,
+  opened: OpenedToken,
+): Promise<TokenRecord> {
+  const known = await store.findToken(opened.claims.jti)
+  if (!known || !isRecordOf(known, opened)) throw refused('this service has no record of it')
   if (known.revocation)
     throw refused(
       `it was revoked at ${known.revocation.at.toISOString()} (${known.revocation.reason})`,
@@ -142,14 +173,25 @@ async function recordOf({ store }: Pick<Verifier, 'store'>, claims: Claims): Pro
   return known
 }
 
-/** Whoever stole a key of ours can sign what was never issued: only what was written down counts. */
-function isRecordOf(known: TokenRecord, { iss, aud, exp, cnf }: Claims): boolean {
+/**
+ * Whoever stole a key of ours can sign what was never issued: only what was written down counts. And whoever can write the
+ * database can give his own token another agent's name, tenant, scopes or evidence: only what was signed counts.
+ */
+function isRecordOf(known: TokenRecord, { tenant, claims }: OpenedToken): boolean {
+  const { iss, sub, aud, exp, cnf, scope, att_appraisal, att_release } = claims
   return (
     known.form === 'possession' &&
     known.issuer === iss &&
     known.audience === aud &&
     known.jkt === cnf.jkt &&
-    known.expiresAt.getTime() === exp * 1000
+    known.expiresAt.getTime() === exp * 1000 &&
+    known.tenant === tenant.name &&
+    known.tenant === claims.tenant &&
+    known.subject === sub &&
+    known.environment === att_release.environment &&
+    known.agent === att_release.agent &&
+    known.appraisal === att_appraisal &&
+    known.scopes.join(' ') === scope
   )
 }
 

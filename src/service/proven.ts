@@ -3,7 +3,7 @@
  * sender nothing, so that any number may come; and whatever the policy, it is refused again.
  */
 import { bindingChecks } from '../rats/binding.ts'
-import { tees } from '../tee/registry.ts'
+import { recordedTees } from '../tee/registry.ts'
 import type { AppraisalRecord, RecordedFinding } from './ports.ts'
 
 /** Of a decision: whether its evidence is worth keeping. A recorded quote is authentic for ever, and anybody may have one. */
@@ -30,7 +30,7 @@ const binding: ReadonlySet<string> = new Set(bindingChecks.map(({ id }) => id))
 
 /** By the TEE's name. */
 const grave: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  tees.map(({ name, structure, authenticate }) => [
+  recordedTees.map(({ name, structure, authenticate }) => [
     name,
     new Set([
       ...binding,

@@ -6,7 +6,7 @@
 import type { Policy } from '../policy/policy.ts'
 import type { Finding, Waivers } from '../rats/check.ts'
 import { type Endorsements, endorsements } from '../rats/endorsements.ts'
-import { teeByName } from '../tee/registry.ts'
+import { recordedTeeByName } from '../tee/registry.ts'
 import {
   type AnyAuthentication,
   authenticated,
@@ -128,12 +128,13 @@ async function mattersOf(
     endorsementsDigest,
     evidence,
     runtimeClaims: claims,
+    binding,
     audiences,
     at,
   }: AppraisalRecord,
   { request, held }: { readonly request: Reappraisal; readonly held: EndorsementShelf },
 ): Promise<((policy: Policy) => Matter | undefined) | undefined> {
-  const tee = teeByName(name)
+  const tee = recordedTeeByName(name)
   const kept = await held(endorsementsDigest)
   if (!tee || !kept || !evidence) return undefined
   const { tenant, verifier } = request
@@ -141,7 +142,9 @@ async function mattersOf(
   const conditions = { at, anchors, endorsements: kept, proofs: verifier.proofs }
   return (policy) => {
     const release = policy.releaseOf(claims.environment, claims.agent)
-    return release && { tenant, tee, evidence, claims, policy, release, audiences, conditions }
+    return (
+      release && { tenant, tee, evidence, claims, binding, policy, release, audiences, conditions }
+    )
   }
 }
 

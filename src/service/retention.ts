@@ -23,6 +23,10 @@ const SIGHTINGS = 30 * DAY
 const EVENTS = DAY
 /** Expired ones, and proof ids that nobody would take any more. What was issued stays in the log. */
 const TOKENS = DAY
+/** After the end of their leases; approvals after theirs. What was released stays in the log. */
+const RELEASES = DAY
+/** Anybody may begin handshakes of the Key Broker. Replicas' clocks may disagree, and evidence be judged slowly, by this much. */
+const BROKER_SESSIONS = 10 * 60_000
 /** A replica that was stopped is no news; a gateway or sensor that fell silent is, for a week. */
 const REPLICAS = HOUR
 const OTHERS = 7 * DAY
@@ -40,8 +44,17 @@ export async function forgetOld(
   await store.pruneEnforcementPoints(before(OTHERS), ['sensor', 'sandbox', 'gateway'])
   await store.pruneEvents(before(EVENTS))
   await store.pruneTokens(before(TOKENS))
+  await store.pruneReleases(before(RELEASES))
   await store.pruneEvidence(before(evidenceMs))
   await forgetDenials(store, before(evidenceMs + DENIALS_OUTLIVE))
+}
+
+/**
+ * Whatever the clock does: anybody may begin a handshake, and whoever finds his forgotten too early begins another. A nonce
+ * that was used is not good again, since nothing knows it any more.
+ */
+export async function forgetHandshakes(store: Store, at: Date): Promise<void> {
+  await store.pruneBrokerSessions(new Date(at.getTime() - BROKER_SESSIONS))
 }
 
 /** Two days, since evidence of one day goes together: a record that is kept finds its place in the log. */

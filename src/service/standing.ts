@@ -12,7 +12,8 @@ import { type EndorsementParts, type Endorsements, endorsements } from '../rats/
 import type { Evidence } from '../rats/evidence.ts'
 import type { AgentRelease } from '../rats/release.ts'
 import type { AnyTee } from '../rats/tee.ts'
-import { teeByName } from '../tee/registry.ts'
+import { recordedTeeByName } from '../tee/registry.ts'
+import { isWaived } from './collect-endorsements.ts'
 import { type DecidingTenant, decide, type Matter } from './decision.ts'
 import type { AppraisalRecord, Store } from './ports.ts'
 import type { Tenant, Verifier } from './verifier.ts'
@@ -46,8 +47,61 @@ const holds: Standing = { standing: 'holds' }
 
 /** `record` is of an attestation that was granted. Throws Problem('storage-unavailable'). */
 export async function standingOf(record: AppraisalRecord, judging: Judging): Promise<Standing> {
-  const { verifier, policy, aspects } = judging
-  const tee = teeByName(record.tee)
+  const question = await questionOf(record, judging)
+  if ('standing' in question) return question
+  for (const aspect of judging.aspects) {
+    const standing = await aspectsOf[aspect](question)
+    if (standing.standing !== 'holds') return standing
+  }
+  return holds
+}
+
+/**
+ * Would it pass at this moment? For what cannot be taken back: under the policy of now, by what the vendors say now, and all of
+ * it in date now. What cannot be had, or is out of date, counts here, unless the release waives it. Throws
+ * Problem('storage-unavailable').
+ */
+export async function presentStandingOf(
+  record: AppraisalRecord,
+  judging: Omit<Judging, 'aspects'>,
+): Promise<Standing> {
+  const question = await questionOf(record, { ...judging, aspects: [] })
+  if ('standing' in question) return question
+  const current = await currentEndorsements(question)
+  if ('standing' in current) return current
+  const now = await failures(question, { at: judging.at, endorsements: current.endorsements })
+  if ('fault' in now) return { standing: 'unexaminable', why: now.fault }
+  const failing = now.failing.map(({ id }) => id)
+  if (failing.length === 0) return holds
+  const ofHardware = [...question.tee.authenticate, ...question.tee.appraise]
+  const isHardware = ofHardware.some(({ id }) => failing.includes(id))
+  return { standing: 'fallen', reason: isHardware ? 'collateral' : 'policy', failing }
+}
+
+/** As they were kept where no vendor is asked. */
+async function currentEndorsements({
+  evidence,
+  judging,
+  tee,
+  release,
+  kept,
+}: Question): Promise<{ readonly endorsements: Endorsements } | Unexaminable> {
+  const { collect } = judging.tenant
+  if (!collect.renewals) return { endorsements: kept }
+  const { endorsements: current, missing } = await collect(evidence, tee, certificatesOf(kept))
+  return missing.some((each) => !isWaived(each, release.waivers))
+    ? { standing: 'unexaminable', why: 'its vendor could not be asked' }
+    : { endorsements: current }
+}
+
+type Unexaminable = Extract<Standing, { readonly standing: 'unexaminable' }>
+
+async function questionOf(
+  record: AppraisalRecord,
+  judging: Judging,
+): Promise<Question | Exclude<Standing, { readonly standing: 'holds' }>> {
+  const { verifier, policy } = judging
+  const tee = recordedTeeByName(record.tee)
   if (!tee) return { standing: 'unexaminable', why: `${record.tee} is known no more` }
   const { environment, agent } = record.runtimeClaims
   const release = policy.releaseOf(environment, agent)
@@ -59,12 +113,7 @@ export async function standingOf(record: AppraisalRecord, judging: Judging): Pro
     return { standing: 'unexaminable', why: 'what its vendor said is kept no more' }
   const { evidence } = record
   if (!evidence) return { standing: 'unexaminable', why: 'its evidence is kept no more' }
-  const question: Question = { record, evidence, judging, tee, release, kept }
-  for (const aspect of aspects) {
-    const standing = await aspectsOf[aspect](question)
-    if (standing.standing !== 'holds') return standing
-  }
-  return holds
+  return { record, evidence, judging, tee, release, kept }
 }
 
 interface Question {
@@ -106,10 +155,7 @@ async function byCollateral(question: Question): Promise<Standing> {
   const { record, evidence, judging, tee, kept } = question
   const { collect } = judging.tenant
   if (!collect.renewals) return holds
-  // Certificates belong to the machine. Lists and levels that came with the request may be old, on purpose.
-  const { certificates } = kept
-  const brought = { certificates, crls: [], tcbInfos: [], qeIdentities: [] }
-  const { endorsements: current, missing } = await collect(evidence, tee, brought)
+  const { endorsements: current, missing } = await collect(evidence, tee, certificatesOf(kept))
   if (missing.length > 0) return { standing: 'unexaminable', why: 'its vendor could not be asked' }
   if (!saysMore(current, kept)) return holds
   const now = await failures(question, { at: judging.at, endorsements: current })
@@ -121,6 +167,11 @@ async function byCollateral(question: Question): Promise<Standing> {
   if ('fault' in then) return { standing: 'unexaminable', why: then.fault }
   const failing = grave.filter((id) => !then.failing.some((other) => other.id === id))
   return failing.length === 0 ? holds : { standing: 'fallen', reason: 'collateral', failing }
+}
+
+/** Certificates belong to the machine. Lists and levels that came with the request may be old, on purpose. */
+function certificatesOf({ certificates }: EndorsementParts): EndorsementParts {
+  return { certificates, crls: [], tcbInfos: [], qeIdentities: [] }
 }
 
 /** The TEE's own, but for those about age: a vendor that is silent must not end what runs. */
@@ -156,6 +207,7 @@ async function failures(
     tee,
     evidence,
     claims: record.runtimeClaims,
+    binding: record.binding,
     policy: { ...policy, rules: rules.prepared },
     release,
     audiences: record.audiences,

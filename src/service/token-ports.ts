@@ -19,10 +19,10 @@ export interface SealedKey {
 }
 
 /**
- * One for each issuer URL and form of token (ES256 for `possession` and `workload`, RS256 for `federation`), one for
- * challenges, one for the transparency log (Ed25519).
+ * One for each issuer URL and form of token (ES256 for `possession` and `workload`, RS256 for `federation`), one for its
+ * envelopes (`release`, ES256), one for challenges, one for the transparency log (Ed25519).
  */
-export type KeyPurpose = `${TokenForm}:${string}` | 'challenge' | 'log'
+export type KeyPurpose = `${TokenForm | 'release'}:${string}` | 'challenge' | 'log'
 
 export interface KeyStore {
   /** Keeps `key` unless its purpose has one already, and resolves to the newest one that is kept. */

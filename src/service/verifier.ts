@@ -5,12 +5,15 @@ import { Problem } from '../problems.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
 import type { Issuer } from '../token/issuer.ts'
+import type { BrokerSwitches } from './broker-session.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { EventFeed } from './event-feed.ts'
+import type { HeldResources } from './held-resources.ts'
 import type { KeyEncryptions } from './key-encryption.ts'
 import type { AnyKeyRing, ChallengeKeys } from './keys.ts'
 import type { ServiceLog } from './open-log.ts'
 import type { Clock, Journal, PolicySource, Random, Store } from './ports.ts'
+import type { Standings } from './remembered-standings.ts'
 import type { StatusSlots } from './status-slots.ts'
 
 export interface Verifier {
@@ -26,6 +29,9 @@ export interface Verifier {
   /** Undefined: as long as this version holds for right. */
   readonly keyRotationDays: number | undefined
   readonly proofs: ProofCache
+  /** Of evidence on which something is to be released. */
+  readonly standings: Standings
+  readonly resources: HeldResources
   readonly store: Store
   readonly journal: Journal
   readonly random: Random
@@ -57,6 +63,8 @@ export interface Tenant {
   readonly issuers: Issuers<Issuer>
   /** A policy engine beside the service, asked last; undefined where none is configured. */
   readonly remotePolicy: RemotePolicy | undefined
+  /** Undefined: the tenant does not speak the Key Broker protocol. */
+  readonly broker?: BrokerSwitches | undefined
 }
 
 export interface Issuers<I> {

@@ -1,17 +1,17 @@
-/** Who signs tokens: one issuer URL, its keys, and the act of issuing. Simulated evidence has an issuer of its own. */
+/** Who signs tokens and envelopes: one issuer URL, its keys, and the act of issuing. Simulated evidence has an issuer of its own. */
 import { toBase64Url } from '../bytes/encoding.ts'
 import type { TokenForm } from '../rats/release.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
-import { type PublishedKey, signingForms, type TokenKey } from './token-key.ts'
+import { type KeyForm, type PublishedKey, signingForms, type TokenKey } from './token-key.ts'
 
 export interface Issuer {
   readonly url: string
   /** Only evidence of this assurance is answered under this URL and these keys. */
   readonly assurance: Assurance
-  /** Which forms this issuer has keys for: a simulated one has none for federation. */
+  /** Which tokens this issuer has keys for: a simulated one has none for federation. Every one has keys for envelopes. */
   readonly forms: readonly TokenForm[]
   /** Throws where the issuer has no keys of this form: no policy and no request may get a token out of it. */
-  readonly signer: (form: TokenForm, at: Date) => TokenKey
+  readonly signer: (form: KeyForm, at: Date) => TokenKey
   /** Of every form: what signs, what will, and what did and still counts. */
   readonly published: (at: Date) => readonly PublishedKey[]
   /** Another, and greater, whenever what is published is another. */

@@ -1,4 +1,7 @@
-/** Which keys sign tokens, and how? One row for each form of token: its algorithm, its JOSE `typ`, and how a key of it is made and used. */
+/**
+ * Which keys sign tokens and envelopes, and how? One row for each form of token, and one for envelopes: its algorithm, its
+ * JOSE `typ`, and how a key of it is made and used.
+ */
 import {
   createHash,
   createPrivateKey,
@@ -12,12 +15,16 @@ import { toBase64Url } from '../bytes/encoding.ts'
 import { bigEndianFromDer } from '../pki/ecdsa-value.ts'
 import { canonicalJson } from '../rats/canonical-json.ts'
 import type { TokenForm } from '../rats/release.ts'
+import { ENVELOPE_TYPE } from '../seal/release-envelope.ts'
+
+/** What a key signs and nothing else: tokens of one form, or the envelopes in which secrets leave. */
+export type KeyForm = TokenForm | 'release'
 
 /** What relying parties need. */
 export interface PublishedKey {
   /** RFC 7638 thumbprint: two keys never share one, and nobody has to number them. */
   readonly kid: string
-  readonly form: TokenForm
+  readonly form: KeyForm
   readonly publicKey: KeyObject
   /** The members of the key itself, and no others. */
   readonly jwk: PublicJwk
@@ -84,23 +91,30 @@ export interface SigningForm {
   readonly typ: 'at+jwt' | 'JWT' | 'wit+jwt'
 }
 
+interface EnvelopeForm extends Pick<SigningForm, 'algorithm'> {
+  readonly typ: typeof ENVELOPE_TYPE
+}
+
 /** RS256 for federation: the only algorithm that every cloud takes. */
-export const signingForms: Readonly<Record<TokenForm, SigningForm>> = {
+export const signingForms: Readonly<
+  Record<TokenForm, SigningForm> & Record<'release', EnvelopeForm>
+> = {
   possession: { algorithm: es256, typ: 'at+jwt' },
   federation: { algorithm: rs256, typ: 'JWT' },
   workload: { algorithm: es256, typ: 'wit+jwt' },
+  release: { algorithm: es256, typ: ENVELOPE_TYPE },
 }
 
 /** PKCS #8 DER, for sealing: the only time that a private key is outside of a KeyObject. */
 export async function generateTokenKey(
-  form: TokenForm,
+  form: KeyForm,
 ): Promise<{ readonly kid: string; readonly pkcs8: Uint8Array }> {
   const pkcs8 = await signingForms[form].algorithm.generate()
   return { kid: importTokenKey(form, pkcs8).kid, pkcs8 }
 }
 
 /** Throws when the bytes are no private key, or one of another form's kind. */
-export function importTokenKey(form: TokenForm, pkcs8: Uint8Array): TokenKey {
+export function importTokenKey(form: KeyForm, pkcs8: Uint8Array): TokenKey {
   const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
   const publicKey = createPublicKey(privateKey)
   const jwk = signingForms[form].algorithm.publicJwk(publicKey)

@@ -14,6 +14,7 @@ import type { SqlEngine } from '#src/adapters/sql-engine.ts'
 import { makePartitions } from '#src/adapters/sql-partitions.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
+import { approval, issue, put, release, session } from './release-records.ts'
 import { batchOf } from './store-contract-log.ts'
 import { AT, attestation, LATER, leaf, record, sealed, token, uuid } from './store-records.ts'
 
@@ -73,6 +74,7 @@ async function fill(engine: SqlEngine): Promise<void> {
   await store.keepDrift({ tenant: 'acme', from: name, to: name, at: AT, ...counts, entries: [] })
   await store.takeStatusBlock('https://a.example', { size: 8, capacity: 64, at: AT })
   await store.useOnce('dpop', 'p', LATER)
+  await keepReleases(engine)
   const [one] = await store.tokensOf(uuid(1))
   const revocation = { at: AT, reason: 'operator', detail: 'x', by: 'alice' } as const
   await store.revokeTokens([one?.jti ?? ''], revocation, () => leaf())
@@ -81,6 +83,17 @@ async function fill(engine: SqlEngine): Promise<void> {
 async function keepKeys(engine: SqlEngine): Promise<void> {
   for (const purpose of ['challenge', 'possession:https://a.example', 'log'] as const)
     await sqlStore(engine).keepFirstKey(sealed(purpose, { purpose }))
+}
+
+async function keepReleases(engine: SqlEngine): Promise<void> {
+  const store = sqlStore(engine)
+  await put(store, 'secret:a', { brokerPath: 'a/b/c', releasesPerMinute: 5 })
+  await put(store, 'secret:b')
+  await store.askApproval(approval('a', { approvedBy: [{ operator: 'bob', at: AT }] }))
+  await store.openBrokerSession(session('s'))
+  await issue(store, ['backed-up'])
+  const made = release({ resource: 'secret:a', jti: 'backed-up' }, { releasesPerMinute: 5 })
+  await store.recordRelease(made)
 }
 
 async function contentsOf(
@@ -99,7 +112,7 @@ async function contentsOf(
 }
 
 /** What a restore changes on purpose. */
-const afresh = ['keys', 'status_lists', 'events']
+const afresh = ['keys', 'status_lists', 'events', 'broker_sessions']
 
 async function expectRestored(
   { from, to }: { readonly from: SqlEngine; readonly to: SqlEngine },
@@ -129,6 +142,11 @@ async function expectRestored(
   expect(await store.lastEvent()).toBe(at.getTime())
   await store.keepDrift({ ...((await old.latestDrift('acme')) ?? expect.fail()), examined: 7 })
   expect((await store.latestDrift('acme'))?.examined).toBe(7)
+  expect(await store.findBrokerSession('s')).toBeUndefined()
+  await store.openBrokerSession(session('s'))
+  expect(await store.findResource('acme', 'secret:a')).toEqual(
+    await old.findResource('acme', 'secret:a'),
+  )
   const next = attestation(record(randomUUID()))
   expect(await store.recordAttestation(next)).toBe('recorded')
   expect(await store.sequenceLog(2, async (t) => batchOf(t))).toBe('sequenced')

@@ -1,11 +1,8 @@
 /** Who gets to see a token or a key, and what git is told besides. */
-import 'reflect-metadata'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { webcrypto } from 'node:crypto'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import * as x509 from '@peculiar/x509'
 import { describe, expect, test } from 'vitest'
 import type { GitCredentials } from '#src/adapters/git-credentials.ts'
 import {
@@ -17,6 +14,7 @@ import {
   serverOf,
 } from '../git/mirrors.ts'
 import { searchPath } from '../git/policy-repository.ts'
+import { selfSigned } from '../self-signed.ts'
 
 /** A file that holds what a test wants to keep secret. */
 function secretFile(content: string): string {
@@ -200,26 +198,6 @@ describe('over HTTPS', () => {
 })
 
 /** For 127.0.0.1, which is its own authority. */
-async function selfSigned(): Promise<{ readonly key: string; readonly cert: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: 'CN=127.0.0.1',
-      keys,
-      signingAlgorithm: algorithm,
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])],
-    },
-    webcrypto,
-  )
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey))
-  const lines = pkcs8.toString('base64').match(/.{1,64}/g) ?? []
-  return {
-    key: `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`,
-    cert: certificate.toString('pem'),
-  }
-}
-
 describe('over ssh', () => {
   /** Writes down what git wants of ssh, and then runs the command here. */
   async function scene() {

@@ -10,13 +10,14 @@ import { openPgliteEngine } from '#src/adapters/pglite-store.ts'
 import { openPostgresEngine, openPostgresStore } from '#src/adapters/postgres-store.ts'
 import * as evidence from '#src/adapters/schema.ts'
 import * as log from '#src/adapters/schema-log.ts'
+import * as releases from '#src/adapters/schema-releases.ts'
 import * as tokens from '#src/adapters/schema-tokens.ts'
 import type { SqlEngine } from '#src/adapters/sql-engine.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
 import { AT, record, uuid } from './store-records.ts'
 
-const schema = { ...evidence, ...log, ...tokens }
+const schema = { ...evidence, ...log, ...releases, ...tokens }
 const names = migrations.map(({ name }) => name)
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-migrations-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))

@@ -4,8 +4,11 @@ import { describe, expect, test } from 'vitest'
 import type { Store } from '#src/service/ports.ts'
 import { evidenceContract } from './store-contract-evidence.ts'
 import { keyContract } from './store-contract-keys.ts'
+import { brokerSessionContract, leaseContract } from './store-contract-leases.ts'
 import { logContract } from './store-contract-log.ts'
 import { policyContract } from './store-contract-policies.ts'
+import { releaseContract } from './store-contract-releases.ts'
+import { resourceContract } from './store-contract-resources.ts'
 import { tokenContract } from './store-contract-tokens.ts'
 import { AT, attestation, keep, LATER, leaf, record, token, uuid } from './store-records.ts'
 
@@ -18,6 +21,10 @@ export function storeContract(name: string, store: () => Store): void {
     keyContract(store)
     tokenContract(store)
     logContract(store)
+    resourceContract(store)
+    releaseContract(store)
+    leaseContract(store)
+    brokerSessionContract(store)
 
     test('answers a ping', async () => expect(await store().ping()).toBeUndefined())
   })

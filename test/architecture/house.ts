@@ -49,8 +49,16 @@ const house: readonly Zone[] = [
 
   { match: /^src\/pki\//, level: 1, packages: asn1, ...pure },
 
+  // Of what both sides of a seal agree on: below src/seal/ too.
+  {
+    match: /^src\/rats\/(canonical-json|public-key)\.ts$/,
+    level: 1,
+    also: /^src\/rats\/canonical-json\.ts$/,
+    packages: [],
+    ...pure,
+  },
   { match: /^src\/rats\//, level: 2, packages: ['zod'], ...pure },
-  { match: /^src\/seal\//, level: 2, packages: sealing, ...pure },
+  { match: /^src\/seal\//, level: 2, packages: [...sealing, 'zod'], ...pure },
 
   {
     match: /^src\/tee\/registry\.ts$/,
@@ -88,6 +96,7 @@ const house: readonly Zone[] = [
       'drizzle-orm',
       'jose',
       'pg',
+      'pg-protocol',
       'pino',
       'yaml',
       'zod',

@@ -124,7 +124,11 @@ describeWithPostgres('vouchsafe backup and restore', () => {
     expect(JSON.parse(restored.out)).toMatchObject({
       forgottenKeys: 2,
       log: null,
-      next: [expect.stringContaining('Replicas'), expect.stringContaining('policy')],
+      next: [
+        expect.stringContaining('Replicas'),
+        expect.stringContaining('policy'),
+        expect.stringContaining('secrets'),
+      ],
     })
   })
 

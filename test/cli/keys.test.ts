@@ -153,19 +153,23 @@ describe('asked of a database', () => {
 
     const { out } = await run(['list', '--json'])
     const [{ kid, sealedUnder }] = JSON.parse(out).keys
-    expect((await run(['rotate'])).out.match(/ signs from /g)).toHaveLength(3)
+    expect((await run(['rotate'])).out.match(/ signs from /g)).toHaveLength(4)
     const revoked = await run(['revoke', kid, '--json'])
     expect(JSON.parse(revoked.out)).toMatchObject({ kid, replacement: { purpose: 'challenge' } })
 
     const rewrapped = await run(['rewrap', '--new-key-file', newKey])
     expect(rewrapped.code).toBe(0)
     expect(rewrapped.out).toMatch(
-      /^7 keys are sealed under the key-encryption key [0-9a-f]{16} now; 0 were/,
+      /^9 keys are sealed under the key-encryption key [0-9a-f]{16} now; 0 were/,
     )
     expect(rewrapped.out).toContain(`VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE to ${newKey}`)
     const again = await run(['rewrap', '--new-key-file', newKey, '--json'])
     const { sealedUnder: now, ...rest } = JSON.parse(again.out)
-    expect(rest).toEqual({ resealed: 0, already: 7 })
+    expect(rest).toEqual({
+      resealed: 0,
+      already: 9,
+      resources: { resealed: 0, already: 0 },
+    })
     expect(now).not.toBe(sealedUnder)
 
     // Whoever still has the old key alone is told which one is missing, and nothing changes.

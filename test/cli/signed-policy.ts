@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commitSigned, initRepository } from '#src/adapters/signed-commit.ts'
 import { trustDigest } from '#src/policy/policy.ts'
-import { samplePolicyFiles } from '#src/policy/sample/sample.ts'
+import { type SamplePolicy, samplePolicyFiles } from '#src/policy/sample/sample.ts'
 import { sshKeyOf, sshKeyText } from '#src/policy/signatures/ssh-key.ts'
 
 const searchPath = process.env.PATH ?? ''
@@ -20,7 +20,8 @@ export interface SignedPolicy {
   readonly remove: () => void
 }
 
-export async function signedPolicy(): Promise<SignedPolicy> {
+/** `sample`: changes to the repository that it begins with. */
+export async function signedPolicy(sample: Partial<SamplePolicy> = {}): Promise<SignedPolicy> {
   const path = mkdtempSync(join(tmpdir(), 'vouchsafe-signed-'))
   const { privateKey } = generateKeyPairSync('ed25519')
   const signer = { privateKey, name: 'alice', email: 'alice@example.com' }
@@ -30,6 +31,7 @@ export async function signedPolicy(): Promise<SignedPolicy> {
     measurement: 'a1'.repeat(48),
     at: new Date(),
     signers: [{ principal: 'alice', publicKey: sshKeyText(sshKeyOf(createPublicKey(privateKey))) }],
+    ...sample,
   })
   await initRepository(path, { searchPath })
   const first = await commitSigned({

@@ -24,7 +24,7 @@ const self: SelfAttesting = {
     kind: 'simulated',
     attest: async (reportData) => ({
       tee: 'sev-snp',
-      evidence: machine.attest(reportData),
+      evidence: await machine.attest(reportData),
       endorsements: { tcbInfos: [], qeIdentities: [], ...machine.endorsements },
     }),
   },

@@ -381,8 +381,8 @@ describe('whoever is not that agent', () => {
   test('a report with one bit flipped', async () => {
     const flipped: Attester = {
       ...attester(),
-      attest(reportData) {
-        const evidence = attester().attest(reportData)
+      async attest(reportData) {
+        const evidence = await attester().attest(reportData)
         const quote = evidence.quote.slice()
         quote[0x90] = (quote[0x90] ?? 0) ^ 1
         return { ...evidence, quote }

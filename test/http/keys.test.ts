@@ -31,7 +31,12 @@ describe('what relying parties find', () => {
       id_token_signing_alg_values_supported: at === '/simulated' ? ['ES256'] : ['ES256', 'RS256'],
     })
     const keys = await get(discovery.json.jwks_uri)
-    expect(keys.json.keys.map(({ alg }: { alg: string }) => alg)).toEqual(
+    const published = Map.groupBy<string, { readonly use: string; readonly alg: string }>(
+      keys.json.keys,
+      ({ use }) => use,
+    )
+    expect([...published.keys()]).toEqual(['sig', 'vouchsafe-release'])
+    expect(published.get('sig')?.map(({ alg }) => alg)).toEqual(
       discovery.json.id_token_signing_alg_values_supported,
     )
     const bundle = await get(`${base}/.well-known/spiffe-bundle`)
@@ -51,7 +56,7 @@ describe('what relying parties find', () => {
     const all = await Promise.all(
       ['', '/simulated', '/t/acme'].map((at) => kidsAt(`${at}/.well-known/jwks.json`)),
     )
-    expect(new Set(all.flat()).size).toBe(5)
+    expect(new Set(all.flat()).size).toBe(8)
   })
 })
 

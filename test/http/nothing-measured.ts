@@ -9,6 +9,7 @@ export const nothingMeasured: Measured = {
   requests: undefined,
   admission: undefined,
   tokens: undefined,
+  releases: undefined,
   keys: [],
   log: undefined,
   database: undefined,

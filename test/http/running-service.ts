@@ -22,6 +22,7 @@ import { Problem } from '#src/problems.ts'
 import { proofCache } from '#src/rats/proof-cache.ts'
 import type { Assurance } from '#src/rats/trust-vector.ts'
 import type { VectorAnchor } from '#src/rats/vector.ts'
+import type { BrokerSwitches } from '#src/service/broker-session.ts'
 import { broughtOnly } from '#src/service/brought-endorsements.ts'
 import type { CollectEndorsements } from '#src/service/collect-endorsements.ts'
 import { driftWatch } from '#src/service/drift-watch.ts'
@@ -148,19 +149,28 @@ export async function closeEngine(): Promise<void> {
   await engine.close()
 }
 
-/** One token for each role. */
+/** One token for each role, and two for those who decide on secrets: it may take more than one of them. */
 export const tokens = {
   viewer: 'token-of-vera',
   auditor: 'token-of-anna',
   operator: 'token-of-otto',
   enforcer: 'token-of-edda',
+  'secret-admin': 'token-of-sara',
+  'other-secret-admin': 'token-of-theo',
 } as const
-const names = { viewer: 'vera', auditor: 'anna', operator: 'otto', enforcer: 'edda' } as const
+const people = [
+  ['viewer', 'viewer', 'vera'],
+  ['auditor', 'auditor', 'anna'],
+  ['operator', 'operator', 'otto'],
+  ['enforcer', 'enforcer', 'edda'],
+  ['secret-admin', 'secret-admin', 'sara'],
+  ['other-secret-admin', 'secret-admin', 'theo'],
+] as const
 
-const operators = (['viewer', 'auditor', 'operator', 'enforcer'] as const).map((role) => ({
+const operators = people.map(([key, role, name]) => ({
   role,
-  name: names[role],
-  sha256: new Uint8Array(createHash('sha256').update(tokens[role]).digest()),
+  name,
+  sha256: new Uint8Array(createHash('sha256').update(tokens[key]).digest()),
 }))
 
 export function bearer(role: keyof typeof tokens): Readonly<Record<string, string>> {
@@ -173,9 +183,13 @@ export interface ServiceRequest {
   readonly explainRefusals?: boolean
   /** Default: both tenants, of which only `default` takes simulated evidence. */
   readonly anchors?: AnchorSet
+  /** Default: the tenant `acme` trusts nobody. */
+  readonly acmeAnchors?: AnchorSet
   readonly collect?: CollectEndorsements
   readonly selfTest?: () => boolean
   readonly remotePolicy?: RemotePolicy
+  /** Of every tenant. Default: none speaks the Key Broker protocol. */
+  readonly broker?: BrokerSwitches
   /** Of the tenant `default`; there is none otherwise. */
   readonly webhookSecret?: string
   /** Default: nobody counts. */
@@ -194,7 +208,9 @@ const admission = { ...guardDefaults.admission, mostLoopDelayMs: 10_000 }
 /** Tests ask more than anybody may. */
 const uncounted = {
   challenges: undefined,
+  handshakes: undefined,
   attestations: undefined,
+  releases: undefined,
   public: undefined,
   operators: undefined,
   failedOperators: undefined,
@@ -246,6 +262,7 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
     collect: request.collect ?? broughtOnly,
     policy: sourceOf(policy),
     ...(request.remotePolicy && { remotePolicy: request.remotePolicy }),
+    ...(request.broker && { broker: request.broker }),
   })
   const server: RunningServer = await startServer({
     host: '127.0.0.1',
@@ -265,7 +282,7 @@ export async function runService(request: ServiceRequest = {}): Promise<RunningS
         drift,
         tenants: [
           tenant('default', request.anchors ?? anchorsOf(platform.anchors)),
-          tenant('acme', anchorSet([])),
+          tenant('acme', request.acmeAnchors ?? anchorSet([])),
         ],
       })
       verifier = made

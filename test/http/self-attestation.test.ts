@@ -17,7 +17,7 @@ const simulated: SelfAttester = {
     asked.push(reportData)
     return {
       tee: 'sev-snp',
-      evidence: machine.attest(reportData),
+      evidence: await machine.attest(reportData),
       endorsements: { tcbInfos: [], qeIdentities: [], ...machine.endorsements },
     }
   },

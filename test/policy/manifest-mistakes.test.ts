@@ -26,7 +26,7 @@ describe('a mistake is named with its place', () => {
     ['a day that is none', '2026-01-01T', '2026-02-30T', 'is not in the calendar'],
     ['a local time', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00+01:00', 'in UTC'],
     ['an end before the start', '2027-01-01', '2025-01-01', '8:13 metadata.notAfter'],
-    ['an unknown TEE', 'tee: sev-snp', 'tee: sgx2', 'tee must be sev-snp, tdx or sgx'],
+    ['an unknown TEE', 'tee: sev-snp', 'tee: sgx2', 'tee must be sev-snp, tdx, sgx or sample'],
     ['a digest without its algorithm', 'sha384:', '', 'must be sha384: followed by 96'],
     ['a digest of another algorithm', 'sha384:a1', 'sha256:a1', 'must be sha384: followed by 96'],
     ['a digest one digit short', 'sha384:a1', 'sha384:a', '13:20 spec.referenceValues[0].meas'],

@@ -82,9 +82,9 @@ describe('a workload token', () => {
   })
 })
 
-test('a form’s key signs no other form, and the key set has those of two', async () => {
+test('a form’s key signs no other form, and the key set has those of two, beside that of envelopes', async () => {
   const kids = Object.values(read).map(({ header }) => header.kid)
   expect(new Set(kids).size).toBe(3)
   const set = createLocalJWKSet((await from.json(`${ISSUER}/.well-known/jwks.json`)) as never)
-  expect(set.jwks()?.keys.map(({ kid }) => kid)).toHaveLength(2)
+  expect(set.jwks()?.keys.map(({ use }) => use)).toEqual(['sig', 'sig', 'vouchsafe-release'])
 })

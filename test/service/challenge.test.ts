@@ -1,11 +1,14 @@
 /** Challenges without storage: every bit of them counts, and so do purpose, tenant and time. */
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Problem } from '#src/problems.ts'
 import { type ChallengeKey, issueChallenge, openChallenge } from '#src/service/challenge.ts'
 
 const AT = new Date('2026-06-01T00:00:00.789Z')
-const key: ChallengeKey = { id: new Uint8Array([1, 2]), secret: new Uint8Array(32).fill(3) }
+const key: ChallengeKey = {
+  id: new Uint8Array([1, 2]),
+  secret: createSecretKey(Buffer.alloc(32, 3)),
+}
 const random = new Uint8Array(32).fill(0xab)
 const context = { purpose: 'attestation', tenant: 'acme', at: AT } as const
 const { nonce, expiresAt } = issueChallenge(key, random, context)
@@ -38,7 +41,7 @@ test('it opens to its random part and expiry', () =>
   expect(openChallenge([key], nonce, context)).toEqual({ id: 'ab'.repeat(32), expiresAt }))
 
 test('an older key opens what it issued, while a newer one issues', () => {
-  const newer = { id: new Uint8Array([9, 9]), secret: new Uint8Array(32).fill(9) }
+  const newer = { id: new Uint8Array([9, 9]), secret: createSecretKey(Buffer.alloc(32, 9)) }
   expect(codeOf([newer, key], nonce)).toBe('opened')
   expect(codeOf([newer], nonce)).toBe('challenge-unknown')
 })
@@ -67,7 +70,7 @@ describe('unknown', () => {
   })
 
   test('under another secret with the same id', () =>
-    expect(codeOf([{ ...key, secret: new Uint8Array(32).fill(4) }], nonce)).toBe(
+    expect(codeOf([{ ...key, secret: createSecretKey(Buffer.alloc(32, 4)) }], nonce)).toBe(
       'challenge-unknown',
     ))
 })

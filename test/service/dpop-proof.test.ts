@@ -28,6 +28,11 @@ describe('RFC 9449 section 4.3 refuses a proof', () => {
       async () => scene.proof({ claims: { [name]: undefined } }),
       `${name} is missing`,
     ]),
+    [
+      '3: with a jti that is no text',
+      async () => scene.proof({ claims: { jti: 'a\ud800' } }),
+      'jti is',
+    ],
     ['3: with an empty jti', async () => scene.proof({ claims: { jti: '' } }), 'jti is missing'],
     [
       '3: with a jti of 257',

@@ -110,8 +110,8 @@ describe('under another key-encryption key', () => {
   test('every row is put, and opens for whoever has the new one alone', async () => {
     const here = await replica()
     const before = here.kids()
-    expect(await resealKeys(here.room, target)).toEqual({ resealed: 3, already: 0 })
-    expect(await resealKeys(here.room, target)).toEqual({ resealed: 0, already: 3 })
+    expect(await resealKeys(here.room, target)).toEqual({ resealed: 4, already: 0 })
+    expect(await resealKeys(here.room, target)).toEqual({ resealed: 0, already: 4 })
     for (const key of await here.room.store.allKeys()) expect(sealedUnder(key)).toEqual(target.id)
     const { issuer } = await openIssuer(
       { ...here.room, keyEncryption: [target] },
@@ -149,7 +149,7 @@ describe('under another key-encryption key', () => {
         },
       },
     }
-    expect(await resealKeys(room, target)).toEqual({ resealed: 4, already: 0 })
+    expect(await resealKeys(room, target)).toEqual({ resealed: 5, already: 0 })
     expect((await here.room.store.allKeys()).some(isForgotten)).toBe(false)
   })
 })

@@ -68,7 +68,7 @@ describeWithPostgres('replicas of one PostgreSQL', () => {
     await Promise.all(all.flatMap(({ tend }) => [tend(), tend()]))
     const [first] = all
     if (!first) throw new Error('no replica')
-    expect(await first.room.store.allKeys()).toHaveLength(6)
+    expect(await first.room.store.allKeys()).toHaveLength(8)
     await Promise.all(all.map(({ tend }) => tend()))
     expect(new Set(all.map(({ kids }) => kids().join(' '))).size).toBe(1)
   })
@@ -98,7 +98,7 @@ describeWithPostgres('replicas of one PostgreSQL', () => {
       await running
       await postgres.start()
       const keys = await vi.waitUntil(() => room.store.allKeys().catch(() => undefined))
-      expect(keys).toHaveLength(4)
+      expect(keys).toHaveLength(5)
       expect(new Set(keys.map((key) => sealedUnder(key)?.join(' '))).size).toBe(1)
       for (const key of keys) await openKey(key, keyEncryption)
     }

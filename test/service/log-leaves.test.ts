@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { toHex } from '#src/bytes/encoding.ts'
 import { leafHashOf } from '#src/log/tree-hash.ts'
-import { attestationLeaf, keysLeaf, policyLeaf, revocationLeaf } from '#src/service/log-leaves.ts'
+import {
+  attestationLeaf,
+  keysLeaf,
+  policyLeaf,
+  releaseLeaf,
+  revocationLeaf,
+} from '#src/service/log-leaves.ts'
 import { evidence, record, token } from '../adapters/store-records.ts'
 import { AT, random } from './log-scene.ts'
 
@@ -18,6 +24,23 @@ const policy = {
   provenance: {},
 }
 
+const release = {
+  id: 'id-2',
+  at: AT,
+  tenant: 'acme',
+  environment: 'prod',
+  agent: 'a',
+  resource: 'secret:db',
+  version: 3,
+  use: 'release',
+  jti: 'jti',
+  face: 'releases',
+  jkt: 'thumbprint',
+  policyCommit: 'c'.repeat(40),
+  policyDigest: 'sha256:00',
+  leaseUntil: AT,
+} as const
+
 const leaves = [
   [
     'issuance',
@@ -26,6 +49,8 @@ const leaves = [
   ['denial', attestationLeaf({ record: { ...appraisal, verdict: 'refused' }, tokens: [] }, random)],
   ['policy', policyLeaf(policy, random)],
   ['revocation', revocationLeaf(token('id-1'), revocation, random)],
+  ['release', releaseLeaf(release, random)],
+  ['release', releaseLeaf({ ...release, use: 'sign', leaseUntil: undefined }, random)],
   ['keys', keysLeaf({ purpose: 'challenge', kid: 'ab', change: 'added', at: AT }, random)],
 ] as const
 

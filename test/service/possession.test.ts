@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { problemResponse } from '#src/http/problem-response.ts'
 import { Problem } from '#src/problems.ts'
 import { provePossession } from '#src/service/possession.ts'
-import { signToken } from '#src/token/issuer.ts'
+import { signJwt, signToken } from '#src/token/issuer.ts'
 import { attestAt } from '../http/attempt.ts'
 import { AT, get } from '../http/running-service.ts'
 import { changed, PATH, presenting, sha256, tokenRefused, unsecured } from './presenting.ts'
@@ -149,6 +149,21 @@ describe('a token is refused', () => {
     })
     await expect(presenting(presented)).rejects.toEqual(tokenRefused('no record'))
   })
+
+  test.each(['at+jwt', 'vouchsafe-release+jwt'])(
+    'that a key for envelopes signed, with the typ %s',
+    async (typ) => {
+      const { issuers } = scene.service.verifier.tenants.get('default') ?? {}
+      const key = issuers?.simulated?.signer('release', AT)
+      if (!key) throw new Error('no such issuer')
+      const payload = JSON.parse(
+        Buffer.from(scene.token.split('.')[1] ?? '', 'base64url').toString('utf8'),
+      )
+      await expect(presenting(await signJwt(key, typ, payload))).rejects.toEqual(
+        tokenRefused(typ === 'at+jwt' ? 'no key of this service' : 'not a token of possession'),
+      )
+    },
+  )
 
   test('when this service has no record of it', async () => {
     const store = { ...scene.service.verifier.store, findToken: async () => undefined }

@@ -3,13 +3,13 @@ import { constants, createPublicKey, generateKeyPairSync, sign } from 'node:cryp
 import { createLocalJWKSet, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bigEndianFromDer, derFromBigEndian } from '#src/pki/ecdsa-value.ts'
-import type { TokenForm } from '#src/rats/release.ts'
 import { discoveryDocument } from '#src/token/discovery.ts'
-import { type Issuer, signToken } from '#src/token/issuer.ts'
+import { type Issuer, signJwt, signToken } from '#src/token/issuer.ts'
 import { jwkSet, spiffeBundle } from '#src/token/jwk-set.ts'
 import {
   generateTokenKey,
   importTokenKey,
+  type KeyForm,
   signingForms,
   type TokenKey,
 } from '#src/token/token-key.ts'
@@ -17,11 +17,11 @@ import {
 const AT = new Date('2026-06-01T00:00:00Z')
 const url = 'https://a.example/t/acme'
 const forms = ['possession', 'federation', 'workload'] as const
-const keys = new Map<TokenForm, TokenKey>()
+const keys = new Map<KeyForm, TokenKey>()
 let issuer: Issuer
 
 beforeAll(async () => {
-  for (const form of forms)
+  for (const form of [...forms, 'release'] as const)
     keys.set(form, importTokenKey(form, (await generateTokenKey(form)).pkcs8))
   issuer = {
     url,
@@ -33,7 +33,7 @@ beforeAll(async () => {
   }
 })
 
-function keyOf(form: TokenForm): TokenKey {
+function keyOf(form: KeyForm): TokenKey {
   const key = keys.get(form)
   if (!key) throw new Error(`no key for ${form}`)
   return key
@@ -167,11 +167,12 @@ describe('the event loop', () => {
 })
 
 describe('what is published', () => {
-  test('as a JWK Set are the keys of tokens that are no WIT-SVIDs', async () => {
+  test('as a JWK Set are the keys of tokens that are no WIT-SVIDs, and apart from them those of envelopes', async () => {
     const set = jwkSet(issuer, AT)
     expect(set.keys.map(({ kid, alg, use }) => ({ kid, alg, use }))).toEqual([
       { kid: keyOf('possession').kid, alg: 'ES256', use: 'sig' },
       { kid: keyOf('federation').kid, alg: 'RS256', use: 'sig' },
+      { kid: keyOf('release').kid, alg: 'ES256', use: 'vouchsafe-release' },
     ])
     const local = createLocalJWKSet({ keys: set.keys.map((key) => ({ ...key })) })
     for (const form of ['possession', 'federation'] as const)
@@ -179,6 +180,15 @@ describe('what is published', () => {
     const wit = await signToken(issuer, { form: 'workload', claims: {}, at: AT })
     await expect(jwtVerify(wit, local)).rejects.toThrow('no applicable key')
   })
+
+  test.each(['JWT', 'at+jwt', 'vouchsafe-release+jwt'])(
+    'makes no relying party take what a key for envelopes signed for a token: %s',
+    async (typ) => {
+      const keys = jwkSet(issuer, AT).keys.map((key) => ({ ...key }))
+      const jwt = await signJwt(keyOf('release'), typ, { iss: url, aud: 'kms', exp: 1_900_000_000 })
+      await expect(jwtVerify(jwt, createLocalJWKSet({ keys }))).rejects.toThrow('no applicable key')
+    },
+  )
 
   test('as a SPIFFE bundle are the keys of SVIDs, each with its use and nothing unheard of', () => {
     const { n, e } = createPublicKey(

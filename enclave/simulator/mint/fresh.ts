@@ -1,4 +1,4 @@
-/** Chance as a machine has it: keys from node:crypto that exist in this process only and are never written anywhere. */
+/** Chance as a machine has it: keys from node:crypto that exist in this process only, unless whoever made one keeps it. */
 import {
   constants,
   generateKeyPair,
@@ -36,7 +36,7 @@ interface KeyPair {
   readonly privateKey: KeyObject
 }
 
-function signingKey({ publicKey, privateKey }: KeyPair): SigningKey {
+export function signingKey({ publicKey, privateKey }: KeyPair): SigningKey {
   return {
     publicKey,
     sign: (message, scheme) =>

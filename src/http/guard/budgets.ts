@@ -7,7 +7,13 @@ import { Problem } from '../../problems.ts'
 import { type Draw, type RateLimit, rateLimitOfKnown, rateLimitOfStrangers } from './rate-limits.ts'
 
 /** What one caller may ask for, each counted apart; operators are counted by name, wherever they ask from. */
-export type Budget = 'challenges' | 'attestations' | 'public' | 'operators'
+export type Budget =
+  | 'challenges'
+  | 'handshakes'
+  | 'attestations'
+  | 'releases'
+  | 'public'
+  | 'operators'
 
 export interface Budgets {
   /** What one request draws on, to begin with nothing. */
@@ -38,11 +44,15 @@ const WINDOW_SECONDS = 10
 /** Attestations more: of a quota of 1,000, 48 such in a window, and some 4 GB in a day (docs/threat-model.md). */
 const UNPROVEN_COSTS = 20
 const SIGN_IN_WINDOW_SECONDS = 60
+/** As long as a handshake of the Key Broker protocol lasts: so many rows of one caller stay, and twice as many at most. */
+const HANDSHAKE_WINDOW_SECONDS = 300
 
 export function budgets(limits: RateLimits, exhausted: (what: Exhausted) => void): Budgets {
   const caller = {
     challenges: ofStrangers('challenges', limits.challenges, WINDOW_SECONDS),
+    handshakes: ofStrangers('handshakes', limits.handshakes, HANDSHAKE_WINDOW_SECONDS),
     attestations: ofStrangers('attestations', limits.attestations, WINDOW_SECONDS),
+    releases: ofStrangers('releases', limits.releases, WINDOW_SECONDS),
     public: ofStrangers('public', limits.public, WINDOW_SECONDS),
   }
   const failed = ofStrangers('failed-operators', limits.failedOperators, SIGN_IN_WINDOW_SECONDS)

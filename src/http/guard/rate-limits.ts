@@ -81,6 +81,7 @@ function drawOf(quota: Quota, result: RateLimiterRes | null, how: 'counted' | 'a
     // The request that used up the last point was within; one that only asks would be the next.
     isWithin: how === 'counted' ? consumedPoints <= quota.most : consumedPoints < quota.most,
     remaining: remainingPoints,
-    resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+    // The library goes by the wall clock, which may have been set back since the window began.
+    resetSeconds: Math.min(quota.windowSeconds, Math.max(1, Math.ceil(msBeforeNext / 1000))),
   }
 }

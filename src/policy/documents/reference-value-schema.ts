@@ -4,7 +4,12 @@
  * approve whatever runs on genuine hardware. `reportData` is absent on purpose: the binding sets it.
  */
 import { z } from 'zod'
-import type { SgxReference, SnpReference, TdxReference } from '../../rats/reference-values.ts'
+import type {
+  SampleReference,
+  SgxReference,
+  SnpReference,
+  TdxReference,
+} from '../../rats/reference-values.ts'
 import { bareHex, bytes, digest, maskedBytes } from './byte-strings.ts'
 import { identifier } from './document-fields.ts'
 
@@ -176,10 +181,22 @@ const sgx = z
     'must name mrEnclave, or mrSigner together with isvProdId and minimumIsvSvn: a signer alone approves all that it ever signed',
   )
 
+/** Required: nobody should write an entry that expects nothing at all. */
+const sample = z
+  .strictObject({
+    id: name,
+    tee: z.literal('sample'),
+    svn: z.string().min(1).max(64).describe('What the stock client says: "1".'),
+  })
+  .describe(
+    'Evidence of the Key Broker protocol that nobody signs: whoever sends it passes for this agent. For trying things out; it counts only where VOUCHSAFE_KBS_SAMPLE and simulated evidence are switched on.',
+  )
+
 /** Parses to tag, id and the reference itself, whose type the compiler holds against rats/reference-values.ts. */
 export const referenceValueSchema = z
-  .discriminatedUnion('tee', [snp, tdx, sgx], {
-    error: ({ code }) => (code === 'invalid_union' ? 'tee must be sev-snp, tdx or sgx' : undefined),
+  .discriminatedUnion('tee', [snp, tdx, sgx, sample], {
+    error: ({ code }) =>
+      code === 'invalid_union' ? 'tee must be sev-snp, tdx, sgx or sample' : undefined,
   })
   .transform((entry) => {
     switch (entry.tee) {
@@ -194,6 +211,10 @@ export const referenceValueSchema = z
       case 'sgx': {
         const { id, tee, ...reference } = entry
         return { id, tee, reference: reference satisfies SgxReference }
+      }
+      case 'sample': {
+        const { id, tee, ...reference } = entry
+        return { id, tee, reference: reference satisfies SampleReference }
       }
     }
   })

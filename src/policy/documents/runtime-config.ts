@@ -71,6 +71,9 @@ export function configFieldOf({ tee, reference }: ReferenceValue): ConfigField {
       }
     case 'sgx':
       return { name: 'configId', expected: reference.configId, algorithm: 'sha512', prefix: 'hex' }
+    case 'sample':
+      // It carries none, so none is ever bound.
+      return { name: 'svn', expected: undefined, algorithm: 'sha256', prefix: 'sha256' }
   }
 }
 

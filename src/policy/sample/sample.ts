@@ -18,8 +18,25 @@ export interface SamplePolicy {
   readonly at: Date
   /** With a configuration that names image and model, and whose digest the hardware must report. */
   readonly launchConfig?: LaunchConfig | undefined
+  /** A second rule: for tokens that the service itself takes in exchange for secrets and model keys. */
+  readonly releases?: SampleReleases | undefined
+  /** A release for whatever stock Key Broker client comes, which proves nothing about itself. */
+  readonly anyClient?: AnyClient | undefined
   /** Replaces the page that a new repository gets. */
   readonly readme?: string
+}
+
+export interface SampleReleases {
+  /** Public address of the service. */
+  readonly audience: string
+  /** `secret:NAME`, `model:NAME` */
+  readonly scopes: readonly string[]
+}
+
+export interface AnyClient {
+  readonly agent: string
+  /** `secret:NAME` */
+  readonly scopes: readonly string[]
 }
 
 /** Digests as `sha256:<hex>`. */
@@ -41,7 +58,7 @@ export function sampleThreshold(signers: readonly unknown[]): number {
 
 /** Path to text. `heartbeat.yaml` is not among them: only its own key may write it. */
 export function samplePolicyFiles(sample: SamplePolicy): Readonly<Record<string, string>> {
-  const { agent, launchConfig } = sample
+  const { agent, launchConfig, anyClient } = sample
   return {
     '.gitattributes': attributes,
     'README.md': sample.readme ?? readmeText(sample),
@@ -50,6 +67,9 @@ export function samplePolicyFiles(sample: SamplePolicy): Readonly<Record<string,
     [`agents/dev/${agent}.yaml`]: manifestText(sample, 'dev'),
     [`agents/prod/${agent}.yaml`]: manifestText(sample, 'prod'),
     ...(launchConfig ? { [configPath(sample)]: configText(launchConfig) } : {}),
+    ...(anyClient
+      ? { [`agents/dev/${anyClient.agent}.yaml`]: anyClientText(sample, anyClient) }
+      : {}),
     'rules/baseline.yaml': rulesText,
     'revoked/revoked.yaml': revokedText,
   }
@@ -122,7 +142,7 @@ function allowedSigners({ signers, heartbeat }: SamplePolicy): string {
 const DAY = 24 * 3600_000
 
 function manifestText(sample: SamplePolicy, environment: 'dev' | 'prod'): string {
-  const { agent, measurement, at, launchConfig } = sample
+  const { agent, measurement, at, launchConfig, releases } = sample
   return `# Evidence matches one entry of referenceValues as a whole, or it is refused.
 apiVersion: vouchsafe.dev/v1alpha1
 kind: AgentRelease
@@ -147,6 +167,38 @@ ${launchConfig ? hostDataText(launchConfig) : ''}      vmpl: 0
 ${launchConfig ? partsText(sample, launchConfig) : ''}  release:
     - audience: kms.example
       ttl: 240s
+${releases ? releasesText(releases) : ''}`
+}
+
+function anyClientText({ at }: SamplePolicy, { agent, scopes }: AnyClient): string {
+  return `# Whoever speaks the Key Broker protocol passes for this agent: nobody signs sample evidence. Never for production.
+apiVersion: vouchsafe.dev/v1alpha1
+kind: AgentRelease
+metadata:
+  name: ${agent}
+  environment: dev
+  version: "1.0.0"
+  generation: 1
+  notBefore: ${instant(new Date(at.getTime() - DAY))}
+  notAfter: ${instant(new Date(at.getTime() + 90 * DAY))}
+spec:
+  referenceValues:
+    - id: sample
+      tee: sample
+      # What the stock client says.
+      svn: "1"
+  release:
+    - audience: key-broker
+      ttl: 240s
+      scopes: [${scopes.map((scope) => `"${scope}"`).join(', ')}]
+`
+}
+
+function releasesText({ audience, scopes }: SampleReleases): string {
+  return `    # The service itself: what such a token may be exchanged for.
+    - audience: ${audience}
+      ttl: 240s
+      scopes: [${scopes.map((scope) => `"${scope}"`).join(', ')}]
 `
 }
 

@@ -4,9 +4,10 @@
  */
 import { Malformed } from '../../bytes/malformed.ts'
 import type { EndorsementParts, SignedCollateral } from '../../rats/endorsements.ts'
-import { type Fields, fieldsOfJson } from './json-fields.ts'
+import { type Fields, fieldsOf, fieldsOfJson } from './json-fields.ts'
 import { certificatesOfPem } from './pem.ts'
 
+const PATH = 'collateral'
 const MAX_BYTES = 4 * 1024 * 1024
 const MAX_CERTIFICATES = 8
 const CERTIFICATE_CHAINS = ['pck_crl_issuer_chain', 'pck_certificate_chain']
@@ -18,7 +19,15 @@ const CRLS = ['root_ca_crl', 'pck_crl']
  * Throws Malformed. Nothing is verified here.
  */
 export function partsOfCollateralJson(text: string): EndorsementParts {
-  const fields = fieldsOfJson(Buffer.from(text, 'utf8'), { path: 'collateral', most: MAX_BYTES })
+  return partsOf(fieldsOfJson(Buffer.from(text, 'utf8'), { path: PATH, most: MAX_BYTES }))
+}
+
+/** The same, where the outer object was read as part of something else: what is signed is text within it. */
+export function partsOfCollateral(fields: Readonly<Record<string, string>>): EndorsementParts {
+  return partsOf(fieldsOf(fields, PATH))
+}
+
+function partsOf(fields: Fields): EndorsementParts {
   const parts: EndorsementParts = {
     certificates: CERTIFICATE_CHAINS.flatMap((name) => chain(fields, name)),
     crls: CRLS.filter((name) => fields.has(name)).map((name) => der(fields, name)),
@@ -27,7 +36,7 @@ export function partsOfCollateralJson(text: string): EndorsementParts {
   }
   if (Object.values(parts).every((part) => part.length === 0))
     throw new Malformed(
-      { path: 'collateral', offset: 0 },
+      { path: PATH, offset: 0 },
       'no part of it',
       `tcb_info, qe_identity, ${CRLS.join(' or ')}`,
     )
@@ -48,7 +57,7 @@ function signedDocument(fields: Fields, name: string): readonly SignedCollateral
 function chain(fields: Fields, name: string): readonly Uint8Array[] {
   if (!fields.has(name)) return []
   return certificatesOfPem(fields.text(name), {
-    path: `collateral.${name}`,
+    path: `${PATH}.${name}`,
     most: MAX_CERTIFICATES,
   })
 }

@@ -7,12 +7,13 @@
 import type { KeyObject } from 'node:crypto'
 import { sameBytes, toHex } from '../../bytes/encoding.ts'
 import { type Interval, intersection } from '../../pki/interval.ts'
+import { p256KeyOf } from '../../pki/p256-key.ts'
 import { type Judgement, refuse } from '../../rats/check.ts'
 import { proofKind } from '../../rats/proof-cache.ts'
 import type { EndorseContext, Endorsed } from '../../rats/tee.ts'
 import { judgePckChain, type PckChain } from './pck-chain.ts'
 import type { PckExtension } from './pck-extension.ts'
-import { judgeQeBinding, publicKeyOfPoint, type QeBinding, unboundQe } from './qe-binding.ts'
+import { judgeQeBinding, type QeBinding, unboundQe } from './qe-binding.ts'
 import { decodeQeIdentity, type QeIdentity } from './qe-identity.ts'
 import type { Quote, QuoteForm } from './quote.ts'
 import { decodeCrls } from './revocation.ts'
@@ -248,7 +249,7 @@ function keyOf(point: Uint8Array, { proofs, at }: EndorseContext): KeyObject | u
   const name = toHex(point)
   const known = proofs.get(attestationKeys, name, at)
   if (known) return known.key
-  const key = publicKeyOfPoint(point)
+  const key = p256KeyOf(point)
   if (key) proofs.put(attestationKeys, name, { ...always, key })
   return key
 }

@@ -41,7 +41,8 @@ export function fieldsOfJson(
   return fieldsOf(value, path)
 }
 
-function fieldsOf(value: unknown, path: string): Fields {
+/** The same of what was parsed already. */
+export function fieldsOf(value: unknown, path: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw malformed(path, describe(value), 'an object')
   const record: Readonly<Record<string, unknown>> = { ...value }

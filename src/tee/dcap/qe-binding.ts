@@ -2,7 +2,7 @@
  * Whose is the attestation key? The platform's PCK signs a report of the quoting enclave, the report's data names the key,
  * and Intel's identity names the enclave: Intel SGX ECDSA QuoteGenReference API, section "QE Report" of appendix A.4.
  */
-import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
 import { isZero, toHex } from '../../bytes/encoding.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import { derFromBigEndian } from '../../pki/ecdsa-value.ts'
@@ -75,22 +75,6 @@ export function judgeQeBinding({ certification, pck, identity, keyOf }: QeQuesti
     attestationKey:
       signature === true && binding === true ? keyOf(certification.attestationKey) : undefined,
     level: levelOfSvn(identity.levels, report.isvSvn),
-  }
-}
-
-/** SubjectPublicKeyInfo of P-256 up to the point (RFC 5480 section 2): id-ecPublicKey, secp256r1, uncompressed. */
-const SPKI_HEAD = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
-
-/** X || Y to a key; undefined when it is no point of the curve. */
-export function publicKeyOfPoint(point: Uint8Array): KeyObject | undefined {
-  try {
-    return createPublicKey({
-      key: Buffer.concat([SPKI_HEAD, Buffer.of(0x04), point]),
-      format: 'der',
-      type: 'spki',
-    })
-  } catch {
-    return undefined
   }
 }
 

@@ -9,7 +9,9 @@ afterEach(() => void vi.useRealTimers())
 
 const limits = {
   challenges: 2,
+  handshakes: 2,
   attestations: 3,
+  releases: 4,
   public: 5,
   operators: 2,
   failedOperators: 2,
@@ -104,7 +106,9 @@ test('any number of callers takes no more memory than 65,536', async () => {
 test('the defaults let a benchmark be told apart from an agent', () =>
   expect(guardDefaults.rateLimits).toEqual({
     challenges: 1000,
+    handshakes: 3000,
     attestations: 1000,
+    releases: 2000,
     public: 2000,
     operators: 1000,
     failedOperators: 30,

@@ -1,0 +1,131 @@
+/**
+ * The client for code that runs in an enclave: keys that are made here and never leave, tokens that are always fresh, and secrets
+ * opened from what the pinned issuer signed. docs/agents.md is its guide.
+ *
+ *     const client = await attestedClient({
+ *       service: 'https://attest.example.com',
+ *       issuer: 'https://attest.example.com',
+ *       attester: tsmAttester(),
+ *       claims: { tenant: 'default', environment: 'prod', agent: 'invoice-bot' },
+ *     })
+ *     const key = await client.release('model:llama-small')
+ *     const lease = client.openLease(key)
+ *     lease.signal.addEventListener('abort', () => unloadTheModel())
+ */
+import { type AgentKeys, bornKeys } from '../attestation.ts'
+import { type AttestForTokens, attestForTokens } from './attest-for-tokens.ts'
+import { AnswerDistrusted } from './faults.ts'
+import { type Attested, freshToken } from './fresh-token.ts'
+import { assertProtected, type IssuerKeys, issuerKeys as openIssuerKeys } from './issuer-keys.ts'
+import { keepLease, type Lease } from './lease.ts'
+import { openOwnToken } from './own-token.ts'
+import { type PartyRequest, partyHeaders } from './party-headers.ts'
+import { presenting } from './present.ts'
+import type { ReleasedSecret } from './released-secret.ts'
+import {
+  type Operation,
+  operateResource,
+  type ReleaseRequest,
+  releaseResource,
+} from './releases.ts'
+import { retrying } from './retrying.ts'
+import { machine, type Surroundings } from './surroundings.ts'
+
+export interface AttestedClientRequest extends Omit<AttestForTokens, 'audiences'> {
+  /** Of the release rule whose token the service itself takes. Default: `service`; the issuer's URL does as well. */
+  readonly audience?: string
+  /** Of the rules for whose tokens the agent asks besides: for relying parties, clouds and gateways. At most three. */
+  readonly otherAudiences?: readonly string[]
+  /** Default: the global one. Hand in one that trusts a certificate authority of your own. */
+  readonly fetch?: typeof globalThis.fetch
+  /** No lease is believed to be longer. Default: an hour. */
+  readonly longestLeaseSeconds?: number
+  /** For tests. */
+  readonly surroundings?: Partial<Surroundings>
+}
+
+export interface AttestedClient {
+  readonly keys: AgentKeys
+  /** Those that hold now: attests where none do. */
+  readonly tokens: () => Promise<Attested>
+  /**
+   * Authorization and DPoP of one request to a relying party: each proof is taken once. Throws RangeError where the agent holds
+   * no token of possession for that audience.
+   */
+  readonly headersFor: (request: PartyRequest) => Promise<Readonly<Record<string, string>>>
+  /** Throws ServiceRefusal, ServiceUnreachable, AnswerDistrusted; see faults.ts. */
+  readonly release: (resource: string, request?: ReleaseRequest) => Promise<ReleasedSecret>
+  /** With a key that never leaves the service. `input`: what is to be decrypted or signed. Throws as `release`. */
+  readonly operate: (
+    resource: string,
+    operation: Operation,
+    input: Uint8Array,
+  ) => Promise<Uint8Array>
+  /** Renews until it is closed or refused. */
+  readonly openLease: (released: ReleasedSecret) => Lease
+  /** No token is renewed any more; leases end by themselves. */
+  readonly close: () => void
+}
+
+const LONGEST_LEASE_SECONDS = 3600
+
+/** Asks nothing yet. Throws TypeError for addresses that the host could answer at. */
+export async function attestedClient(request: AttestedClientRequest): Promise<AttestedClient> {
+  const { service, issuer, longestLeaseSeconds = LONGEST_LEASE_SECONDS } = request
+  assertProtected(service, 'service')
+  assertProtected(issuer, 'issuer')
+  const surroundings: Surroundings = {
+    ...machine,
+    ...(request.fetch && { fetch: request.fetch }),
+    ...request.surroundings,
+  }
+  const keys = await bornKeys()
+  const issuerKeys = openIssuerKeys(issuer, surroundings)
+  const fresh = freshToken(
+    async () =>
+      await retrying(
+        async () => await attestedAnew(request, { keys, issuerKeys, surroundings }),
+        surroundings,
+      ),
+    surroundings,
+  )
+  const present = presenting({ service, keys, fresh, surroundings })
+  const releasing = {
+    present,
+    fresh,
+    keys,
+    issuer,
+    issuerKeys,
+    surroundings,
+    longestLeaseSeconds,
+  }
+  return {
+    keys,
+    tokens: fresh.current,
+    headersFor: async (asked) => await partyHeaders(asked, { keys, fresh }),
+    release: async (resource, asked) => await releaseResource(releasing, resource, asked),
+    operate: async (resource, operation, input) =>
+      await operateResource(releasing, resource, { operation, input }),
+    openLease: (released) => keepLease(releasing, released),
+    close: fresh.close,
+  }
+}
+
+/** The token that is presented to the service itself, checked; the others are for those who check them. */
+async function attestedAnew(
+  request: AttestedClientRequest,
+  { keys, issuerKeys, surroundings }: Anew,
+): Promise<Attested> {
+  const { service, issuer, audience = service, otherAudiences = [] } = request
+  const audiences = [audience, ...otherAudiences]
+  const tokens = await attestForTokens({ ...request, audiences }, { keys, surroundings })
+  const token = tokens.find((each) => each.form === 'possession' && each.audience === audience)
+  if (!token) throw new AnswerDistrusted(`the answer has no token of possession for ${audience}`)
+  return { tokens, possession: await openOwnToken(token, { issuer, issuerKeys, keys }) }
+}
+
+interface Anew {
+  readonly keys: AgentKeys
+  readonly issuerKeys: IssuerKeys
+  readonly surroundings: Surroundings
+}

@@ -1,0 +1,110 @@
+/** Releases, and what each of them rests on in the moment in which it is kept, in memory. */
+import type { PendingLeaf } from '../service/log-ports.ts'
+import type {
+  RecordedRelease,
+  ReleaseRecord,
+  ReleaseRefusal,
+  ReleaseStore,
+} from '../service/release-ports.ts'
+import { memoryApprovals } from './memory-approvals.ts'
+import { memoryBrokerSessions } from './memory-broker-sessions.ts'
+import { fault } from './memory-fault.ts'
+import { memoryResources } from './memory-resources.ts'
+
+export interface Companions {
+  /** Throws, and queues none, where one of these leaves waits already. */
+  readonly queue: (leaves: readonly PendingLeaf[]) => void
+  /** There is such a token of this tenant, neither revoked nor expired at `at`. */
+  readonly isLive: (jti: string, tenant: string, at: Date) => boolean
+  readonly proofs: {
+    readonly isUsed: (id: string) => boolean
+    readonly use: (id: string, expiresAt: Date) => void
+  }
+}
+
+const MINUTE = 60_000
+
+export function memoryReleases({ queue, isLive, proofs }: Companions): ReleaseStore {
+  const { known, ...resources } = memoryResources(queue)
+  const { isGiven, forget: forgetApprovals, ...approvals } = memoryApprovals(queue)
+  const { isAttested, ...sessions } = memoryBrokerSessions(queue)
+  const releases = new Map<string, ReleaseRecord>()
+  const counts = releaseCounts()
+
+  const isHeld = (face: ReleaseRecord['face'], jti: string, tenant: string, at: Date) =>
+    face === 'releases' ? isLive(jti, tenant, at) : isAttested(jti, tenant, at)
+  const hasVersion = ({ tenant, resource, version }: ReleaseRecord) =>
+    known(tenant, resource)?.versions.some(
+      (each) => each.version === version && each.revokedAt === undefined,
+    )
+
+  function refusalOf(recorded: RecordedRelease): ReleaseRefusal | undefined {
+    const { release, revision, proof, approval } = recorded
+    const { at, tenant, resource, face, jti } = release
+    if (!isHeld(face, jti, tenant, at)) return 'token-revoked'
+    if (proof && proofs.isUsed(proof.id)) return 'proof-used'
+    if (known(tenant, resource)?.revision !== revision) return 'resource-changed'
+    if (!hasVersion(release)) return 'version-revoked'
+    if (approval && !isGiven(approval, at)) return 'approval-missing'
+    if (!counts.hasRoom(recorded)) return 'too-many-releases'
+    return undefined
+  }
+
+  return {
+    ...resources,
+    ...approvals,
+    ...sessions,
+    async recordRelease(recorded) {
+      const refusal = refusalOf(recorded)
+      if (refusal) return refusal
+      const { release, proof, leaf } = recorded
+      if (releases.has(release.id)) throw fault(`there is a release ${release.id} already`)
+      queue([leaf])
+      // From here on nothing throws.
+      if (proof) proofs.use(proof.id, proof.expiresAt)
+      counts.add(recorded)
+      releases.set(release.id, release)
+      return 'recorded'
+    },
+    findRelease: async (id) => releases.get(id),
+    async renewLease(id, { at, until, jti, proof }) {
+      const release = releases.get(id)
+      if (!release?.leaseUntil || release.leaseUntil < at) return 'lease-over'
+      if (!isHeld(release.face, jti, release.tenant, at)) return 'token-revoked'
+      if (proofs.isUsed(proof.id)) return 'proof-used'
+      if (!hasVersion(release)) return 'version-revoked'
+      proofs.use(proof.id, proof.expiresAt)
+      releases.set(id, { ...release, leaseUntil: until })
+      return 'renewed'
+    },
+    async pruneReleases(before) {
+      forgetApprovals(before)
+      const gone = [...releases.values()].filter(
+        ({ at, leaseUntil }) => at < before && (leaseUntil ?? at) < before,
+      )
+      for (const { id } of gone) releases.delete(id)
+      return gone.length
+    },
+  }
+}
+
+/** Of each resource that has a limit: how many in which minute. A minute that is gone does not come back. */
+function releaseCounts() {
+  const counts = new Map<string, { readonly minute: number; readonly count: number }>()
+  const current = ({ release: { tenant, resource, at } }: RecordedRelease) => {
+    const key = JSON.stringify([tenant, resource])
+    const minute = Math.floor(at.getTime() / MINUTE)
+    const kept = counts.get(key)
+    return kept && kept.minute >= minute ? { key, ...kept } : { key, minute, count: 0 }
+  }
+  return {
+    hasRoom: (recorded: RecordedRelease) =>
+      recorded.releasesPerMinute === undefined ||
+      current(recorded).count < recorded.releasesPerMinute,
+    add(recorded: RecordedRelease) {
+      if (recorded.releasesPerMinute === undefined) return
+      const { key, minute, count } = current(recorded)
+      counts.set(key, { minute, count: count + 1 })
+    },
+  }
+}

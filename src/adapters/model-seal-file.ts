@@ -1,0 +1,132 @@
+/** One file of a model into its sealed form: read, hashed, encrypted, hashed again and written, each while the next is under way. */
+
+import type { KeyObject } from 'node:crypto'
+import { type FileHandle, open, rename } from 'node:fs/promises'
+import {
+  beginFile,
+  CHUNK_BYTES,
+  chunkCount,
+  chunkPlace,
+  type ModelFile,
+  sealedChunkBytes,
+  TAG_BYTES,
+} from '../seal/model-chunk.ts'
+import type { Sha256 } from '../seal/oms-root.ts'
+import { inOrder, through } from './in-order.ts'
+import { assertUnchanged, openTreeFile, type TreeFile, unusable } from './model-tree.ts'
+import type { Bytes } from './model-worker-messages.ts'
+import type { ModelWorkers } from './model-workers.ts'
+
+/** Chunks read but not hashed, and hashed but not encrypted: what bounds the memory of one file. */
+const AHEAD = 2
+
+export interface FileSealing {
+  readonly folder: string
+  readonly tree: TreeFile
+  readonly file: ModelFile
+  /** 32 random bytes for this very run: an attempt that was broken off is never continued in the middle. */
+  readonly salt: Uint8Array
+  readonly modelKey: KeyObject
+  /** There whole or not at all. */
+  readonly to: string
+  readonly workers: ModelWorkers
+  /** Chunks of this file that are encrypted at a time. */
+  readonly ahead: number
+  /** Plaintext bytes since the last call. */
+  readonly told: (bytes: number) => void
+}
+
+export interface SealedDigests {
+  readonly digest: Sha256
+  readonly sealed: Sha256
+}
+
+/** Throws Problem('model-unusable'). */
+export async function sealFile(sealing: FileSealing): Promise<SealedDigests> {
+  const { folder, tree, to } = sealing
+  const source = await openTreeFile(folder, tree)
+  try {
+    const draft = `${to}.part`
+    const target = await open(draft, 'w', 0o600)
+    try {
+      const digests = await write(sealing, source, target)
+      await assertUnchanged(source, tree)
+      await target.sync()
+      await rename(draft, to)
+      return digests
+    } finally {
+      await target.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+async function write(
+  { tree, file, salt, modelKey, workers, ahead, told }: FileSealing,
+  source: FileHandle,
+  target: FileHandle,
+): Promise<SealedDigests> {
+  const { header, seal } = beginFile(modelKey, file, salt)
+  const plain = workers.hash()
+  const sealed = workers.hash()
+  const count = chunkCount(tree.bytes)
+  const spare: Bytes[] = []
+  let written = 0
+  const put = async (bytes: Uint8Array) => {
+    await writeAll(target, bytes, written)
+    written += bytes.length
+  }
+  await put(await sealed.update(new Uint8Array(header)))
+
+  const read = inOrder(count, AHEAD, async (counter) => {
+    const size = sealedChunkBytes(tree.bytes, counter) - TAG_BYTES
+    return await readChunk(source, { at: counter * CHUNK_BYTES, size, into: spare.pop() })
+  })
+  const hashed = through(read, AHEAD, (bytes) => plain.update(bytes))
+  let counter = 0
+  const encrypted = through(hashed, ahead, async (bytes) => {
+    const place = chunkPlace(tree.bytes, counter)
+    counter += 1
+    const chunk = await workers.seal(seal, place, bytes)
+    spare.push(chunk.spent)
+    return chunk
+  })
+  const ready = through(encrypted, AHEAD, async ({ bytes, tag }) => {
+    return { bytes: await sealed.update(bytes, tag), tag }
+  })
+  for await (const { bytes, tag } of ready) {
+    const { length, buffer } = bytes
+    await put(bytes)
+    await put(tag)
+    told(length)
+    // Freed now and not when it is collected: there are gigabytes of them.
+    buffer.transfer(0)
+  }
+  return { digest: await plain.digest(), sealed: await sealed.digest() }
+}
+
+async function readChunk(
+  source: FileHandle,
+  {
+    at,
+    size,
+    into,
+  }: { readonly at: number; readonly size: number; readonly into: Bytes | undefined },
+): Promise<Bytes> {
+  const bytes = into?.length === size ? into : new Uint8Array(size)
+  for (let filled = 0; filled < size; ) {
+    const { bytesRead } = await source.read(bytes, filled, size - filled, at + filled)
+    if (bytesRead === 0) throw unusable('a file became shorter while it was read')
+    filled += bytesRead
+  }
+  return bytes
+}
+
+/** A disk may take less than it is given. */
+export async function writeAll(target: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await target.write(bytes, done, bytes.length - done, at + done)
+    done += bytesWritten
+  }
+}

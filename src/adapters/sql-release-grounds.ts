@@ -1,0 +1,76 @@
+/**
+ * What does a release rest on in the moment in which it is kept? CTEs that hold the rows until the commit, so that whoever
+ * revokes or changes one of them comes before or after, and never between.
+ *
+ * Every CTE of a statement sees the database as it was when the statement began; but READ COMMITTED reads a row that it
+ * locks again as it is by then (PostgreSQL's manual, 13.2.1), also when it waited for whoever changed it. So what may change
+ * is read from rows that are locked, and from nothing else.
+ *
+ * Not `for share`: those who share a row let in others who share it, and whoever wants to revoke would wait as long as there
+ * are any. For a row that one alone may hold all stand in one queue. Only versions are shared, by those who hold the row of
+ * their resource already.
+ *
+ * In one order for everybody, so that nobody waits in a circle: tokens by jti, then sessions by id, then resources, then versions, then proofs.
+ * Each `count(*)` is there for that: it makes the rows before it be locked first, all of them.
+ */
+
+/** `from`: a CTE with `face`, `jti`, `tenant`, `resource` and `version`. Makes `held_` tokens, sessions, resources, versions. */
+export function heldFor(from: string): string {
+  return `
+    held_tokens as materialized (
+      select jti, tokens.tenant, tokens.expires_at, tokens.revoked_at
+      from (select distinct jti from ${from} where face = 'releases') as wanted
+      join tokens using (jti)
+      order by jti for no key update of tokens
+    ),
+    held_sessions as materialized (
+      select id, broker_sessions.tenant, broker_sessions.attested_until
+      from (select distinct jti as id from ${from} where face = 'key-broker') as wanted
+      join broker_sessions using (id)
+      where (select count(*) from held_tokens) is not null
+      order by id for no key update of broker_sessions
+    ),
+    held_resources as materialized (
+      select tenant, name as resource, resources.revision,
+        resources.counted_minute, resources.counted
+      from (select distinct tenant, resource as name from ${from}) as wanted
+      join resources using (tenant, name)
+      where (select count(*) from held_sessions) is not null
+      order by tenant, name for no key update of resources
+    ),
+    held_versions as materialized (
+      select tenant, name as resource, version, resource_versions.revoked_at
+      from (select distinct tenant, resource as name, version from ${from}) as wanted
+      join resource_versions using (tenant, name, version)
+      where (select count(*) from held_resources) is not null
+      order by tenant, name, version for share of resource_versions
+    )`
+}
+
+/** What is asked of them, one row for each of `from`, which has `at` and `proof` besides. */
+export function joinedTo(from: string): string {
+  return `${from}
+    left join held_tokens on ${from}.face = 'releases' and held_tokens.jti = ${from}.jti
+    left join held_sessions on ${from}.face = 'key-broker' and held_sessions.id = ${from}.jti
+    left join held_resources
+      on held_resources.tenant = ${from}.tenant and held_resources.resource = ${from}.resource
+    left join held_versions
+      on held_versions.tenant = ${from}.tenant and held_versions.resource = ${from}.resource
+        and held_versions.version = ${from}.version
+    left join used_proofs on used_proofs.kind = 'dpop' and used_proofs.id = ${from}.proof`
+}
+
+/**
+ * Conditions over `joinedTo`, never null. A proof that is used meanwhile shows when it is inserted.
+ */
+export const fallen = {
+  token: (from: string) =>
+    `not coalesce(case ${from}.face
+      when 'releases' then held_tokens.tenant = ${from}.tenant
+        and held_tokens.expires_at > ${from}.at and held_tokens.revoked_at is null
+      when 'key-broker' then held_sessions.tenant = ${from}.tenant
+        and held_sessions.attested_until > ${from}.at
+    end, false)`,
+  proof: 'used_proofs.id is not null',
+  version: '(held_versions.version is null or held_versions.revoked_at is not null)',
+}

@@ -1,0 +1,52 @@
+/** Which version of which resource does a request get, if it may have any: judged by how the resource may be had now. */
+import { Problem } from '../problems.ts'
+import { chooseVersion, type VersionRequest } from '../release/choose-version.ts'
+import type { KnownResource, ResourceUse, ResourceVersion } from './release-ports.ts'
+import type { Verifier } from './verifier.ts'
+
+export interface OfferRequest extends VersionRequest {
+  readonly tenant: string
+  readonly resource: string
+  readonly use: ResourceUse
+}
+
+export interface Offer {
+  readonly resource: KnownResource
+  readonly version: ResourceVersion
+}
+
+/**
+ * Throws Problem: `resource-unknown`, `release-use-refused`, `release-needs-session`, `resource-version-unavailable`. What is
+ * held of a resource may be of before: nobody is refused by that, nor are operators asked.
+ */
+export async function offerOf(
+  { resources }: Pick<Verifier, 'resources'>,
+  request: OfferRequest,
+): Promise<Offer> {
+  const { tenant, resource: name } = request
+  const held = await resources.resource(tenant, name)
+  const offer = held && judged(held, request)
+  if (offer && !(offer instanceof Problem) && offer.resource.approvals === 0) return offer
+  resources.forget(tenant, name)
+  const fresh = await resources.resource(tenant, name)
+  if (!fresh) throw new Problem('resource-unknown', `there is no ${name}`)
+  const judgedAgain = judged(fresh, request)
+  if (judgedAgain instanceof Problem) throw judgedAgain
+  return judgedAgain
+}
+
+function judged(resource: KnownResource, request: OfferRequest): Offer | Problem {
+  const { name, use, requiresSession, versions } = resource
+  if (use !== request.use)
+    return new Problem(
+      'release-use-refused',
+      `${name} is there to ${use}, and not to ${request.use}`,
+    )
+  // Sessions come with a later version of the service; until then what needs one is given to nobody.
+  if (requiresSession)
+    return new Problem('release-needs-session', `${name} is given only inside a session`)
+  const choice = chooseVersion(versions, request)
+  return 'chosen' in choice
+    ? { resource, version: choice.chosen }
+    : new Problem('resource-version-unavailable', `${name}: ${choice.none}`)
+}

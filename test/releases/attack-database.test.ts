@@ -1,0 +1,105 @@
+/**
+ * Whoever may write the database, and has an agent of his own that was attested, tries to be given the secret of another: by
+ * rows that say more than what was signed, and than what the hardware vouched for.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { AppraisalRecord } from '#src/service/ports.ts'
+import type { KnownToken } from '#src/service/token-ports.ts'
+import { anchorsOf, challenge, platform } from '../http/running-service.ts'
+import { type Agent, type ReleaseScene, refusal, releaseScene } from './scene.ts'
+
+let scene: ReleaseScene
+let victim: Agent
+let attacker: Agent
+
+beforeAll(async () => {
+  scene = await releaseScene({ acmeAnchors: anchorsOf(platform.anchors) })
+  await scene.put('secret:db')
+  victim = await scene.agent()
+  attacker = await scene.agent()
+}, 30_000)
+afterAll(() => scene.service.close())
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** As the rows would read. */
+function written({
+  token = (row) => row,
+  appraisal = (row) => row,
+}: {
+  readonly token?: (row: KnownToken) => KnownToken
+  readonly appraisal?: (row: AppraisalRecord) => AppraisalRecord
+}) {
+  const { store } = scene.service.verifier
+  const { findToken, findAppraisal } = store
+  vi.spyOn(store, 'findToken').mockImplementation(async (jti) => {
+    const row = await findToken(jti)
+    return row && token(row)
+  })
+  vi.spyOn(store, 'findAppraisal').mockImplementation(async (id) => {
+    const row = await findAppraisal(id)
+    return row && appraisal(row)
+  })
+}
+
+describe('the row of a token that says another than the token itself', () => {
+  test.each<[string, Partial<KnownToken>]>([
+    ['agent', { agent: 'other-bot' }],
+    ['environment', { environment: 'staging' }],
+    ['tenant', { tenant: 'acme' }],
+    ['scopes', { scopes: ['secret:db', 'secret:other', 'secret:unnamed'] }],
+    ['subject', { subject: 'somebody' }],
+  ])('%s', async (_, change) => {
+    written({ token: (row) => ({ ...row, ...change }) })
+    expect(await scene.release(attacker)).toMatchObject(
+      refusal(401, 'possession-token-refused', 'no record of it'),
+    )
+  })
+
+  test('appraisal: that of whoever may have it', async () => {
+    written({ token: (row) => ({ ...row, appraisal: victim.appraisal }) })
+    expect(await scene.release(attacker)).toMatchObject(
+      refusal(401, 'possession-token-refused', 'no record of it'),
+    )
+  })
+
+  test('a tenant whose policy one writes oneself, for the secrets of another', async () => {
+    const verifier = `${scene.service.url}/t/acme/simulated`
+    const nonce = await challenge(scene.service, 'acme')
+    const acme = await scene.agent({ claims: { tenant: 'acme', verifier, nonce } })
+    written({ token: (row) => ({ ...row, tenant: 'default' }) })
+    expect(await scene.release(acme)).toMatchObject(refusal(401, 'possession-token-refused'))
+  })
+})
+
+describe('the row of an appraisal', () => {
+  test('with the evidence of another, which is bound to his keys', async () => {
+    const { findAppraisal } = scene.service.verifier.store
+    const theirs = await findAppraisal(victim.appraisal)
+    if (!theirs) throw new Error('there is no appraisal')
+    written({
+      appraisal: (row) => (row.id === attacker.appraisal ? { ...theirs, id: row.id } : row),
+    })
+    expect(await scene.release(attacker)).toMatchObject(refusal(403, 'release-refused'))
+  })
+
+  test.each<[string, (row: AppraisalRecord) => AppraisalRecord]>([
+    [
+      'whose claims name another agent than it was kept for',
+      (row) => ({ ...row, runtimeClaims: { ...row.runtimeClaims, agent: 'other-bot' } }),
+    ],
+    [
+      'whose claims were written to name one’s own key',
+      (row) => ({ ...row, runtimeClaims: { ...row.runtimeClaims, enc_jkt: 'another' } }),
+    ],
+    [
+      'with a binding of the Key Broker, to which no claims are bound',
+      (row) => ({ ...row, binding: { protocol: '0.4.0', reportData: '00'.repeat(64) } }),
+    ],
+  ])('%s', async (_, change) => {
+    const own = await scene.agent()
+    written({ appraisal: change })
+    expect(await scene.release(own)).toMatchObject(refusal(403, 'release-refused'))
+  })
+})
