@@ -29,6 +29,8 @@ export interface ServicePlan {
   readonly releases: number
   readonly rounds: number
   readonly milliseconds: number
+  /** Of each round, at full load. */
+  readonly warmUpMs: number
   readonly connections: number
   /** Requests that are made ahead for each round. */
   readonly requests: number
@@ -38,6 +40,7 @@ export const usualServicePlan: ServicePlan = {
   releases: 1000,
   rounds: 3,
   milliseconds: 4_000,
+  warmUpMs: 3_000,
   connections: 32,
   requests: 10_000,
 }
@@ -45,6 +48,7 @@ export const quickServicePlan: ServicePlan = {
   releases: 100,
   rounds: 1,
   milliseconds: 1_500,
+  warmUpMs: 500,
   connections: 32,
   requests: 3_000,
 }
@@ -189,8 +193,8 @@ async function peakRound(scene: Scene, plan: ServicePlan, running: Running): Pro
   const { served } = running
   await prepare(scene, plan, running)
   const ports = served.map(({ port }) => port)
-  // The first of each machine, and the compiler's, are not what is measured.
-  await scene.generators[0]?.fire({ ports, connections: served.length, milliseconds: 300 })
+  // The first of each machine are not what is measured, nor code that is not compiled yet: a service runs for days.
+  await scene.generators[0]?.fire({ ports, connections: 16, milliseconds: plan.warmUpMs })
   const pids = served.map(({ pid }) => pid)
   const [serverBefore, databaseBefore] = [cpuMsOf(pids), cpuMsOf(childrenCalled('postgres'))]
   const fired = await Promise.all(
