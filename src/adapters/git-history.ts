@@ -5,9 +5,9 @@
  */
 import { HistoryFault, type PolicyHistory, UnfitTree } from '../policy/acceptance/acceptance.ts'
 import type { PolicyFile } from '../policy/policy.ts'
+import { recentValues } from '../recent-values.ts'
 import { objectsOf, UnreadableObject } from './git-objects.ts'
 import type { GitSettings } from './git-process.ts'
-import { recentValues } from './recent-values.ts'
 import { readTree, type TreeEntry } from './tree-entries.ts'
 
 /** Folders count like files. */

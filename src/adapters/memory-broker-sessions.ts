@@ -3,22 +3,11 @@ import type { PendingLeaf } from '../service/log-ports.ts'
 import type {
   AttestedBrokerSession,
   BrokerSession,
-  ReleaseStore,
+  BrokerSessionStore,
 } from '../service/release-ports.ts'
 import { fault } from './memory-fault.ts'
 
-type SessionStore = Pick<
-  ReleaseStore,
-  | 'openBrokerSession'
-  | 'findBrokerSession'
-  | 'spendBrokerNonce'
-  | 'attestBrokerSession'
-  | 'attestedBrokerSessions'
-  | 'endBrokerSessions'
-  | 'pruneBrokerSessions'
->
-
-interface MemoryBrokerSessions extends SessionStore {
+interface MemoryBrokerSessions extends BrokerSessionStore {
   /** Attested, and not over at `at`. */
   readonly isAttested: (id: string, tenant: string, at: Date) => boolean
 }

@@ -4,22 +4,11 @@ import type { PendingLeaf } from '../service/log-ports.ts'
 import {
   type KnownResource,
   MOST_VERSIONS,
-  type ReleaseStore,
   type Resource,
+  type ResourceStore,
   type SealedVersion,
 } from '../service/release-ports.ts'
 import { fault } from './memory-fault.ts'
-
-type ResourceStore = Pick<
-  ReleaseStore,
-  | 'addResourceVersion'
-  | 'findResource'
-  | 'resourceAtBrokerPath'
-  | 'resourcesOf'
-  | 'sealedVersion'
-  | 'revokeVersions'
-  | 'resealVersions'
->
 
 /** `versions`: the newest first. */
 interface Kept {

@@ -47,24 +47,26 @@ function parameterOf(value: SqlArray | SqlScalar): Buffer | string | null {
   return value instanceof Date ? value.toISOString() : String(value)
 }
 
+interface Column {
+  readonly name: string
+  readonly dataTypeID: number
+}
+type Fields = readonly (string | null)[]
 type Messages = Awaited<ReturnType<PGlite['execProtocol']>>['messages']
 
+/** PGlite types its messages by name and length alone; what their fields hold is its own parser's, by the name. */
 function rowsIn(messages: Messages, parsers: PGlite['parsers']): readonly Row[] {
-  let columns: readonly { readonly name: string; readonly dataTypeID: number }[] = []
+  let columns: readonly Column[] = []
   const rows: Row[] = []
   for (const message of messages) {
-    if ('fields' in message && message.name === 'rowDescription') columns = message.fields as never
-    if ('fields' in message && message.name === 'dataRow')
-      rows.push(rowOf(columns, message.fields as never, parsers))
+    if (!('fields' in message)) continue
+    if (message.name === 'rowDescription') columns = message.fields as readonly Column[]
+    if (message.name === 'dataRow') rows.push(rowOf(columns, message.fields as Fields, parsers))
   }
   return rows
 }
 
-function rowOf(
-  columns: readonly { readonly name: string; readonly dataTypeID: number }[],
-  fields: readonly (string | null)[],
-  parsers: PGlite['parsers'],
-): Row {
+function rowOf(columns: readonly Column[], fields: Fields, parsers: PGlite['parsers']): Row {
   return Object.fromEntries(
     columns.map(({ name, dataTypeID }, n) => {
       const text = fields[n] ?? null

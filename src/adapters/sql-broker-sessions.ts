@@ -3,7 +3,7 @@ import { and, asc, eq, gt, inArray, isNull } from 'drizzle-orm'
 import type {
   AttestedBrokerSession,
   BrokerSession,
-  ReleaseStore,
+  BrokerSessionStore,
 } from '../service/release-ports.ts'
 import { brokerSessions } from './schema-releases.ts'
 import { answered } from './sql-answered.ts'
@@ -12,18 +12,7 @@ import { queueLeaves } from './sql-leaves.ts'
 import { deleteOld } from './sql-prune.ts'
 import { storable } from './storable-text.ts'
 
-type SessionStore = Pick<
-  ReleaseStore,
-  | 'openBrokerSession'
-  | 'findBrokerSession'
-  | 'spendBrokerNonce'
-  | 'attestBrokerSession'
-  | 'attestedBrokerSessions'
-  | 'endBrokerSessions'
-  | 'pruneBrokerSessions'
->
-
-export function sqlBrokerSessions(engine: SqlEngine): SessionStore {
+export function sqlBrokerSessions(engine: SqlEngine): BrokerSessionStore {
   const { database } = engine
   const { id: key, tenant, expiresAt, spentAt, attestedAt, attestedUntil } = brokerSessions
   return {

@@ -5,9 +5,9 @@
  */
 import { createHash } from 'node:crypto'
 import { and, eq, inArray, or } from 'drizzle-orm'
+import { recentValues } from '../recent-values.ts'
 import type { AppraisalRecord, KeptEndorsements, RecordedFinding } from '../service/ports.ts'
 import { encodeParts } from './endorsement-cache-encoding.ts'
-import { recentValues } from './recent-values.ts'
 import { type ContentKind, contents } from './schema.ts'
 import type { Column } from './sql-columns.ts'
 import type { Database } from './sql-engine.ts'

@@ -1,22 +1,11 @@
 /** Secrets and model keys with their versions, on SQL: what is there, and what is taken back. */
-import type { KnownResource, ReleaseStore, ResourceUse } from '../service/release-ports.ts'
+import type { KnownResource, ResourceStore, ResourceUse } from '../service/release-ports.ts'
 import { addResourceVersion } from './sql-add-version.ts'
 import { answered } from './sql-answered.ts'
 import { arraysOf, bytesOf, type Column, unnest } from './sql-columns.ts'
 import type { Row, SqlEngine, SqlSession } from './sql-engine.ts'
 import { queueLeaves } from './sql-leaves.ts'
 import { storable } from './storable-text.ts'
-
-type ResourceStore = Pick<
-  ReleaseStore,
-  | 'addResourceVersion'
-  | 'findResource'
-  | 'resourceAtBrokerPath'
-  | 'resourcesOf'
-  | 'sealedVersion'
-  | 'revokeVersions'
-  | 'resealVersions'
->
 
 export function sqlResources(engine: SqlEngine): ResourceStore {
   return {
@@ -146,7 +135,7 @@ async function revoke(
   return rows.map(({ version }) => Number(version))
 }
 
-type Change = Parameters<ReleaseStore['resealVersions']>[0][number]
+type Change = Parameters<ResourceStore['resealVersions']>[0][number]
 
 const resealColumns: readonly Column<Change>[] = [
   { name: 'tenant', type: 'text', of: ({ tenant }) => tenant },

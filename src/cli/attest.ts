@@ -5,6 +5,7 @@
 import { answering, type Output, REFUSED, YES } from './answering.ts'
 import { Mistake, noPath, parseArguments } from './arguments.ts'
 import { type Refusal, refusalText } from './attest-refusal.ts'
+import { type AttestRequest, agentOptions, attestRequest } from './attest-request.ts'
 import { SIMULATED_MACHINE } from './simulated-machine.ts'
 import { printable } from './text.ts'
 
@@ -12,19 +13,6 @@ export interface AttestDeps extends Output {
   readonly attest: (request: AttestRequest) => Promise<AttestOutcome>
   /** A new file that only its owner may read. Rejects where there is one already. */
   readonly writeSecret: (path: string, secret: Uint8Array) => Promise<void>
-}
-
-export interface AttestRequest {
-  readonly service: string
-  /** Undefined: the service's own for this tenant and kind of evidence. */
-  readonly issuer: string | undefined
-  readonly tenant: string
-  readonly environment: string
-  readonly agent: string
-  readonly audiences: readonly string[]
-  /** Undefined: this very machine. */
-  readonly simulated: { readonly folder: string; readonly machineFile: string } | undefined
-  readonly release: { readonly resource: string; readonly minimumVersion: number } | undefined
 }
 
 export type AttestOutcome =
@@ -51,14 +39,7 @@ interface ReleasedToFile {
 }
 
 const options = {
-  service: { type: 'string' },
-  issuer: { type: 'string' },
-  tenant: { type: 'string' },
-  environment: { type: 'string' },
-  agent: { type: 'string' },
-  audience: { type: 'string', multiple: true },
-  simulator: { type: 'string' },
-  machine: { type: 'string' },
+  ...agentOptions,
   release: { type: 'string' },
   'minimum-version': { type: 'string' },
   out: { type: 'string' },
@@ -122,7 +103,7 @@ type Values = ReturnType<typeof parseArguments<typeof options>>['values']
 
 /** Throws Mistake. */
 function requestOf(values: Values): AttestRequest {
-  const { service, agent, audience = [], simulator, machine, release } = values
+  const { service, agent, simulator, machine, release } = values
   if (service === undefined || agent === undefined)
     throw new Mistake(
       `--${service === undefined ? 'service' : 'agent'} is missing.`,
@@ -133,22 +114,14 @@ function requestOf(values: Values): AttestRequest {
       '--machine is of a simulated machine.',
       'Give the agent’s folder with --simulator.',
     )
-  return {
-    service: service.replace(/\/$/, ''),
-    issuer: values.issuer,
-    tenant: values.tenant ?? 'default',
-    environment: values.environment ?? 'prod',
+  return attestRequest(values, {
+    service,
     agent,
-    audiences: audience,
-    simulated:
-      simulator === undefined
-        ? undefined
-        : { folder: simulator, machineFile: machine ?? SIMULATED_MACHINE },
     release:
       release === undefined
         ? undefined
         : { resource: release, minimumVersion: versionOf(values['minimum-version'] ?? '1') },
-  }
+  })
 }
 
 function versionOf(text: string): number {

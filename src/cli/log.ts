@@ -1,19 +1,13 @@
 /** `vouchsafe log`: the transparency log, from the side of those who do not have to trust it. */
 import { LogFault } from '../log/log-fault.ts'
-import { answering, YES } from './answering.ts'
 import { Mistake } from './arguments.ts'
 import type { LogDeps } from './log-deps.ts'
 import { proveLog } from './log-prove.ts'
 import { verifyLog } from './log-verify.ts'
 import { witnessLog } from './log-witness.ts'
+import { runVerb, type Verb } from './verbs.ts'
 
-interface Verb {
-  readonly summary: string
-  /** `args` is what follows the verb. Resolves to the exit code; throws what `answering` tells. */
-  readonly run: (args: readonly string[], deps: LogDeps) => Promise<number>
-}
-
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, Verb<LogDeps>>> = {
   verify: { summary: 'is the log what it says, and does it continue what it was?', run: verifyLog },
   prove: { summary: 'prove that a decision is in it, to whoever has its key', run: proveLog },
   witness: { summary: 'cosign it while it only grows', run: witnessLog },
@@ -30,21 +24,17 @@ Each takes --help and --json. docs/transparency.md says what is logged and what 
 
 /** `args` is what follows `log`. Resolves to the exit code; never rejects. */
 export async function logCommand(args: readonly string[], deps: LogDeps): Promise<number> {
-  const [name = '', ...rest] = args
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  return await answering(verb ? `log ${name}` : 'log', args, deps, async () => {
-    if (verb) return await told(() => verb.run(rest, deps))
-    if (['help', '--help', '-h'].includes(name)) {
-      deps.out(help)
-      return YES
-    }
-    throw new Mistake(
-      name === ''
-        ? 'What to do with the log is missing.'
-        : `There is no \`vouchsafe log ${name}\`.`,
-      `Choose one of ${Object.keys(verbs).join(', ')}; see \`vouchsafe log --help\`.`,
-    )
-  })
+  return await runVerb(
+    {
+      command: 'log',
+      verbs,
+      help,
+      missing: 'What to do with the log is missing.',
+      around: (_, run) => told(run),
+    },
+    args,
+    deps,
+  )
 }
 
 /** A log that contradicts itself outside of what a verb judges: nothing can be told by it. */

@@ -1,9 +1,10 @@
 /** What several verbs of `vouchsafe model` take, and how each of them ends. */
 import { ModelRefused } from '../seal/model-refused.ts'
-import { type Output, REFUSED } from './answering.ts'
+import { type Output, REFUSED, YES } from './answering.ts'
 import { Mistake } from './arguments.ts'
 import { AgentRefused, refusalText } from './attest-refusal.ts'
-import type { RegistryAccess } from './model-deps.ts'
+import type { ModelDeps, ModelStep, RegistryAccess } from './model-deps.ts'
+import { modelProgress } from './model-progress.ts'
 import { printable } from './text.ts'
 
 export const registryOptions = {
@@ -31,6 +32,27 @@ export function registryOf(values: {
 export function versionOf(option: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
   throw new Mistake(`--${option} ${text} is no version.`, 'Versions are whole numbers from 1 on.')
+}
+
+interface Conclusion<T> {
+  readonly json: boolean
+  /** Where what came of it is told. */
+  readonly said: Output
+  readonly deps: ModelDeps
+  readonly text: (result: T) => string
+}
+
+/** Long work that shows how far it is, and then what came of it. */
+export async function concluding<T>(
+  { json, said, deps, text }: Conclusion<T>,
+  work: (told: (step: ModelStep) => void) => Promise<T>,
+): Promise<number> {
+  return await refusing(json, said, async () => {
+    const progress = modelProgress(deps)
+    const result = await work(progress.told).finally(progress.end)
+    said.out(json ? `${JSON.stringify(result)}\n` : text(result))
+    return YES
+  })
 }
 
 /** A refusal is an answer, and its exit code is 2. */

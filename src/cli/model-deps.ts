@@ -1,6 +1,6 @@
 /** What the verbs of `vouchsafe model` need of the machine. A place is a folder, or `oci://host/repository@sha256:…`. */
 import type { Output } from './answering.ts'
-import type { AttestRequest } from './attest.ts'
+import type { AttestRequest } from './attest-request.ts'
 import type { Files } from './files.ts'
 
 export interface ModelDeps extends Output {

@@ -1,33 +1,25 @@
 /** `vouchsafe model open`: weights for whoever was given their key, and nothing of what was altered on the way. */
 import { type Output, YES } from './answering.ts'
 import { Mistake, onePath, parseArguments } from './arguments.ts'
-import type { AttestRequest } from './attest.ts'
+import { agentOptions, attestRequest } from './attest-request.ts'
 import { readFile } from './files.ts'
 import {
-  refusing,
+  concluding,
   registryHelp,
   registryOf,
   registryOptions,
   versionOf,
 } from './model-arguments.ts'
 import type { ModelDeps, OpenedAnswer, OpenRequest } from './model-deps.ts'
-import { modelProgress, size } from './model-progress.ts'
-import { SIMULATED_MACHINE } from './simulated-machine.ts'
+import { size } from './model-progress.ts'
 import { counted, printable } from './text.ts'
 
 const options = {
   out: { type: 'string' },
   stdout: { type: 'string' },
   'key-file': { type: 'string' },
-  service: { type: 'string' },
+  ...agentOptions,
   resource: { type: 'string' },
-  issuer: { type: 'string' },
-  tenant: { type: 'string' },
-  environment: { type: 'string' },
-  agent: { type: 'string' },
-  audience: { type: 'string', multiple: true },
-  simulator: { type: 'string' },
-  machine: { type: 'string' },
   name: { type: 'string' },
   'expect-digest': { type: 'string' },
   'minimum-version': { type: 'string' },
@@ -74,17 +66,7 @@ export async function openVerb(args: readonly string[], deps: ModelDeps): Promis
   const request = await requestOf(values, onePath('model open', 'SEALED', positionals), deps)
   // Where stdout is the file, what is said goes elsewhere.
   const said: Output = request.to.kind === 'stdout' ? { ...deps, out: deps.err } : deps
-  return await refusing(json, said, async () => {
-    const progress = modelProgress(deps)
-    try {
-      const opened = await deps.open(request, progress.told)
-      progress.end()
-      said.out(json ? `${JSON.stringify(opened)}\n` : text(opened))
-      return YES
-    } finally {
-      progress.end()
-    }
-  })
+  return await concluding({ json, said, deps, text }, (told) => deps.open(request, told))
 }
 
 type Values = ReturnType<typeof parseArguments<typeof options>>['values']
@@ -131,30 +113,11 @@ function keyOf(values: Values): OpenRequest['key'] {
       `--${agent === undefined ? 'agent' : 'resource'} is missing${resource === undefined || agent === undefined ? '' : `: ${resource} is no model`}.`,
       'With --service go --agent NAME and --resource model:NAME.',
     )
-  return { from: 'service', request: attestRequest(values, { service, resource, agent }) }
-}
-
-function attestRequest(
-  { issuer, tenant, environment, audience = [], simulator, machine }: Values,
-  {
-    service = '',
-    resource,
-    agent,
-  }: { readonly service: string | undefined; readonly resource: string; readonly agent: string },
-): AttestRequest {
+  // Versions of the key are not versions of the model: the newest key is the one that is asked for.
+  const release = { resource, minimumVersion: 1 }
   return {
-    service: service.replace(/\/$/, ''),
-    issuer,
-    tenant: tenant ?? 'default',
-    environment: environment ?? 'prod',
-    agent,
-    audiences: audience,
-    simulated:
-      simulator === undefined
-        ? undefined
-        : { folder: simulator, machineFile: machine ?? SIMULATED_MACHINE },
-    // Versions of the key are not versions of the model: the newest key is the one that is asked for.
-    release: { resource, minimumVersion: 1 },
+    from: 'service',
+    request: attestRequest(values, { service: service ?? '', agent, release }),
   }
 }
 

@@ -3,14 +3,14 @@ import { YES } from './answering.ts'
 import { Mistake, onePath, parseArguments } from './arguments.ts'
 import { readFile } from './files.ts'
 import {
-  refusing,
+  concluding,
   registryHelp,
   registryOf,
   registryOptions,
   versionOf,
 } from './model-arguments.ts'
 import type { ModelDeps, SealedAnswer, SealRequest } from './model-deps.ts'
-import { modelProgress, size } from './model-progress.ts'
+import { size } from './model-progress.ts'
 import { counted, printable } from './text.ts'
 
 const options = {
@@ -64,17 +64,7 @@ export async function sealVerb(args: readonly string[], deps: ModelDeps): Promis
   }
   const json = values.json === true
   const request = await requestOf(values, onePath('model seal', 'DIR', positionals), deps)
-  return await refusing(json, deps, async () => {
-    const progress = modelProgress(deps)
-    try {
-      const sealed = await deps.seal(request, progress.told)
-      progress.end()
-      deps.out(json ? `${JSON.stringify(sealed)}\n` : text(sealed))
-      return YES
-    } finally {
-      progress.end()
-    }
-  })
+  return await concluding({ json, said: deps, deps, text }, (told) => deps.seal(request, told))
 }
 
 type Values = ReturnType<typeof parseArguments<typeof options>>['values']

@@ -1,6 +1,5 @@
 /** `vouchsafe policy`: the Git repository that says what may run, from making one to asking what a change would do. */
 import { HistoryFault } from '../policy/acceptance/acceptance.ts'
-import { answering, YES } from './answering.ts'
 import { Mistake } from './arguments.ts'
 import { approvePolicy } from './policy-approve.ts'
 import type { PolicyDeps } from './policy-deps.ts'
@@ -11,16 +10,14 @@ import { pinPolicy } from './policy-pin.ts'
 import { policyStatus } from './policy-status.ts'
 import { testPolicy } from './policy-test.ts'
 import { verifyPolicy } from './policy-verify.ts'
+import { runVerb, type Verb } from './verbs.ts'
 
-interface Verb {
-  readonly summary: string
-  /** `args` is what follows the verb. Resolves to the exit code; throws what `answering` tells. */
-  readonly run: (args: readonly string[], deps: PolicyDeps) => Promise<number>
+interface PolicyVerb extends Verb<PolicyDeps> {
   /** Exit code where it could not tell; 1 unless said. */
   readonly fault?: number
 }
 
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, PolicyVerb>> = {
   init: { summary: 'make a working, signed repository', run: initPolicy },
   lint: { summary: 'is this working folder free of mistakes?', run: lintPolicy },
   test: { summary: 'do the rules hold for their own cases?', run: testPolicy },
@@ -49,40 +46,35 @@ Each takes --help and --json. docs/policy.md is the guide: begin with \`vouchsaf
 
 /** `args` is what follows `policy`. Resolves to the exit code; never rejects. */
 export async function policyCommand(args: readonly string[], deps: PolicyDeps): Promise<number> {
-  const [name = '', ...rest] = args
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  let isTold = false
-  const code = await answering(verb ? `policy ${name}` : 'policy', args, deps, async () => {
-    const told = await answerTo(name, verb, { rest, deps })
-    isTold = true
-    return told
-  })
-  return isTold ? code : (verb?.fault ?? code)
+  let fault: number | undefined
+  const code = await runVerb(
+    {
+      command: 'policy',
+      verbs,
+      help,
+      missing: 'What to do with the policy is missing.',
+      async around(name, run) {
+        fault = verbs[name]?.fault
+        const told = await tellingHistory(name, run)
+        fault = undefined
+        return told
+      },
+    },
+    args,
+    deps,
+  )
+  return fault ?? code
 }
 
-async function answerTo(
-  name: string,
-  verb: Verb | undefined,
-  { rest, deps }: { readonly rest: readonly string[]; readonly deps: PolicyDeps },
-): Promise<number> {
+async function tellingHistory(verb: string, run: () => Promise<number>): Promise<number> {
   try {
-    if (verb) return await verb.run(rest, deps)
+    return await run()
   } catch (cause) {
     if (!(cause instanceof HistoryFault)) throw cause
     throw new Mistake(
       `${cause.message}.`,
-      `See \`vouchsafe policy ${name} --help\` for what is read.`,
+      `See \`vouchsafe policy ${verb} --help\` for what is read.`,
       'file-unreadable',
     )
   }
-  if (['help', '--help', '-h'].includes(name)) {
-    deps.out(help)
-    return YES
-  }
-  throw new Mistake(
-    name === ''
-      ? 'What to do with the policy is missing.'
-      : `There is no \`vouchsafe policy ${name}\`.`,
-    `Choose one of ${Object.keys(verbs).join(', ')}; see \`vouchsafe policy --help\`.`,
-  )
 }

@@ -1,19 +1,12 @@
 /** `vouchsafe release`: the secrets and model keys that attested agents may be given. */
-import { answering, YES } from './answering.ts'
-import { Mistake } from './arguments.ts'
 import { approvalsVerb, approveVerb } from './release-approvals.ts'
 import type { ReleaseDeps } from './release-deps.ts'
 import { listVerb } from './release-list.ts'
 import { putVerb, rotateVerb } from './release-put.ts'
 import { revokeVerb } from './release-revoke.ts'
+import { runVerb, type Verb } from './verbs.ts'
 
-interface Verb {
-  readonly summary: string
-  /** `args` is what follows the verb. Resolves to the exit code; throws what `answering` tells. */
-  readonly run: (args: readonly string[], deps: ReleaseDeps) => Promise<number>
-}
-
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, Verb<ReleaseDeps>>> = {
   put: { summary: 'add a secret or model key, from a file or a pipe', run: putVerb },
   rotate: { summary: 'another version of it, or another way to have it', run: rotateVerb },
   list: { summary: 'which there are, and how each may be had; never what they are', run: listVerb },
@@ -33,17 +26,15 @@ Each takes --help and --json.
 
 /** `args` is what follows `release`. Resolves to the exit code; never rejects. */
 export async function releaseCommand(args: readonly string[], deps: ReleaseDeps): Promise<number> {
-  const [name = '', ...rest] = args
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  return await answering(verb ? `release ${name}` : 'release', args, deps, async () => {
-    if (verb) return await verb.run(rest, deps)
-    if (['help', '--help', '-h'].includes(name)) {
-      deps.out(help)
-      return YES
-    }
-    throw new Mistake(
-      name === '' ? 'What to do is missing.' : 'There is no such verb of `vouchsafe release`.',
-      `Choose one of ${Object.keys(verbs).join(', ')}; see \`vouchsafe release --help\`.`,
-    )
-  })
+  return await runVerb(
+    {
+      command: 'release',
+      verbs,
+      help,
+      missing: 'What to do is missing.',
+      unknown: 'There is no such verb of `vouchsafe release`.',
+    },
+    args,
+    deps,
+  )
 }

@@ -20,8 +20,9 @@ import { machine } from '../../enclave/client/surroundings.ts'
 import { measureAgent, readAgent } from '../../enclave/simulator/agent.ts'
 import { openKeptMachine } from '../../enclave/simulator/kept-machine.ts'
 import { Mistake } from '../cli/arguments.ts'
-import type { AttestOutcome, AttestRequest } from '../cli/attest.ts'
+import type { AttestOutcome } from '../cli/attest.ts'
 import { AgentRefused, type Refusal } from '../cli/attest-refusal.ts'
+import type { AttestRequest } from '../cli/attest-request.ts'
 import { issuerUrls } from '../service/issuer-names.ts'
 
 /** Throws Mistake for what is wrong on this side, and for a service that does not answer. */

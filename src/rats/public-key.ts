@@ -1,6 +1,6 @@
 /** Public keys as agents bring them: P-256 in exactly the members that RFC 7638 hashes, so that a key has one thumbprint. */
 import { createHash } from 'node:crypto'
-import { toBase64Url } from '../bytes/encoding.ts'
+import { concat, fromBase64Url, toBase64Url } from '../bytes/encoding.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 export interface PublicKey {
@@ -14,4 +14,11 @@ export interface PublicKey {
 /** RFC 7638, SHA-256, base64url. */
 export function thumbprintOf({ crv, kty, x, y }: PublicKey): string {
   return toBase64Url(createHash('sha256').update(canonicalJson({ crv, kty, x, y })).digest())
+}
+
+/** X || Y, 64 bytes. Undefined for another spelling or size; whether it is on the curve is not asked. */
+export function pointOf({ x, y }: PublicKey): Uint8Array | undefined {
+  const [left, right] = [fromBase64Url(x), fromBase64Url(y)]
+  // Two spellings of one point would have two thumbprints.
+  return left?.length === 32 && right?.length === 32 ? concat(left, right) : undefined
 }

@@ -9,13 +9,14 @@
 import {
   constants,
   createCipheriv,
-  createHash,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
   type KeyObject,
   publicEncrypt,
 } from 'node:crypto'
+import { toBase64Url } from '../bytes/encoding.ts'
+import { concatKdf } from './concat-kdf.ts'
 
 /** The public key of such a client, in exactly the members that its evidence is bound to. */
 export type BrokerKey = EcBrokerKey | RsaBrokerKey
@@ -94,7 +95,7 @@ export function sealToBrokerKey(
 ): FlattenedJwe {
   const { header, encryptedKey } =
     jwk.kty === 'EC' ? agreed(jwk, key, contentKey) : encrypted(key, contentKey)
-  const protectedHeader = base64Url(Buffer.from(header))
+  const protectedHeader = toBase64Url(Buffer.from(header))
   const cipher = createCipheriv('aes-256-gcm', contentKey, iv)
   contentKey.fill(0)
   // RFC 7516 section 5.1 step 14: the header as it is written, in ASCII.
@@ -102,10 +103,10 @@ export function sealToBrokerKey(
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
   return {
     protected: protectedHeader,
-    encrypted_key: base64Url(encryptedKey),
-    iv: base64Url(iv),
-    ciphertext: base64Url(ciphertext),
-    tag: base64Url(cipher.getAuthTag()),
+    encrypted_key: toBase64Url(encryptedKey),
+    iv: toBase64Url(iv),
+    ciphertext: toBase64Url(ciphertext),
+    tag: toBase64Url(cipher.getAuthTag()),
   }
 }
 
@@ -115,6 +116,7 @@ interface Wrapped {
 }
 
 const AGREEMENT = 'ECDH-ES+A256KW'
+const wrappingKey = concatKdf(AGREEMENT)
 
 function agreed({ crv }: EcBrokerKey, key: KeyObject, contentKey: Uint8Array): Wrapped {
   const ephemeral = generateKeyPairSync('ec', { namedCurve: crv })
@@ -139,28 +141,3 @@ function encrypted(key: KeyObject, contentKey: Uint8Array): Wrapped {
 
 /** RFC 3394 section 2.2.3.1. */
 const WRAP_IV = Buffer.alloc(8, 0xa6)
-
-/** RFC 7518 section 4.6.2: one round of Concat KDF, since SHA-256 gives as many bits as A256KW needs. */
-function wrappingKey(secret: Uint8Array): Buffer {
-  return createHash('sha256').update(ROUND).update(secret).update(OTHER_INFO).digest()
-}
-
-const ROUND = uint32(1)
-/** AlgorithmID, empty PartyUInfo and PartyVInfo, and the number of bits of the key. */
-const OTHER_INFO = Buffer.concat([
-  uint32(AGREEMENT.length),
-  Buffer.from(AGREEMENT, 'latin1'),
-  uint32(0),
-  uint32(0),
-  uint32(256),
-])
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
-}

@@ -4,8 +4,9 @@
  * knows the public key can. What says so is the signature around it (release-envelope.ts).
  */
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
-import { concat, fromBase64Url } from '../bytes/encoding.ts'
-import type { PublicKey } from '../rats/public-key.ts'
+import { concat } from '../bytes/encoding.ts'
+import { type PublicKey, pointOf } from '../rats/public-key.ts'
+import { recentValues } from '../recent-values.ts'
 
 export interface HpkeMessage {
   /** The encapsulated key: an uncompressed point, 65 bytes. */
@@ -56,26 +57,20 @@ export async function hpkeOpen(
   return new Uint8Array(await suite.open({ recipientKey, enc, info }, ct, aad))
 }
 
+/** An agent asks again and again with the same key, and to import one costs a sixth of what sealing to it does. */
 const MOST_IMPORTED = 4096
-const known = new Map<string, CryptoKey>()
+const known = recentValues<CryptoKey>(MOST_IMPORTED, () => 1)
+/** SEC 1 section 2.3.3: what follows is X || Y. */
+const UNCOMPRESSED = Uint8Array.of(4)
 
-/** An agent asks again and again with the same key, and to import one costs a sixth of what sealing to it does. The oldest goes first. */
 async function imported(key: PublicKey): Promise<CryptoKey> {
   const name = `${key.x}.${key.y}`
   const before = known.get(name)
   if (before) return before
-  const made = await suite.kem.deserializePublicKey(pointOf(key))
-  const [oldest] = known.keys()
-  if (known.size >= MOST_IMPORTED && oldest !== undefined) known.delete(oldest)
-  known.set(name, made)
+  const point = pointOf(key)
+  if (!point) throw new TypeError('a P-256 key has two coordinates of 32 bytes')
+  // Whether it is on the curve, the import finds out.
+  const made = await suite.kem.deserializePublicKey(concat(UNCOMPRESSED, point))
+  known.put(name, made)
   return made
-}
-
-/** SEC 1 section 2.3.3, uncompressed. Whether it is on the curve, the import finds out. */
-function pointOf({ x, y }: PublicKey): Uint8Array {
-  const coordinates = [x, y].map((each) => fromBase64Url(each))
-  const [first, second] = coordinates
-  if (first?.length !== 32 || second?.length !== 32)
-    throw new TypeError('a P-256 key has two coordinates of 32 bytes')
-  return concat(Uint8Array.of(4), first, second)
 }

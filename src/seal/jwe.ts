@@ -5,12 +5,13 @@
  */
 import {
   createCipheriv,
-  createHash,
   createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto'
+import { toBase64Url } from '../bytes/encoding.ts'
+import { concatKdf } from './concat-kdf.ts'
 
 export interface Recipient {
   /** A public P-256 key. */
@@ -28,6 +29,7 @@ export interface Sealing {
 }
 
 const ENCRYPTION = 'A256GCM'
+const contentKey = concatKdf(ENCRYPTION)
 
 export function sealTo({ key, jkt }: Recipient, { text, contentType, iv }: Sealing): string {
   const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -48,30 +50,7 @@ export function sealTo({ key, jkt }: Recipient, { text, contentType, iv }: Seali
   cipher.setAAD(Buffer.from(header, 'latin1'))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
   // The second part is empty: direct agreement encrypts no key.
-  return [header, '', base64Url(iv), base64Url(sealed), base64Url(cipher.getAuthTag())].join('.')
-}
-
-/** RFC 7518 section 4.6.2: one round of Concat KDF, since SHA-256 gives as many bits as the key has. */
-function contentKey(secret: Uint8Array): Uint8Array {
-  return createHash('sha256').update(ROUND).update(secret).update(OTHER_INFO).digest()
-}
-
-const ROUND = uint32(1)
-/** AlgorithmID, empty PartyUInfo and PartyVInfo, and the number of bits of the key. */
-const OTHER_INFO = Buffer.concat([
-  uint32(ENCRYPTION.length),
-  Buffer.from(ENCRYPTION, 'latin1'),
-  uint32(0),
-  uint32(0),
-  uint32(256),
-])
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+  return [header, '', toBase64Url(iv), toBase64Url(sealed), toBase64Url(cipher.getAuthTag())].join(
+    '.',
+  )
 }

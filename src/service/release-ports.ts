@@ -145,6 +145,29 @@ export interface AttestedSession {
 
 export type AttestedBrokerSession = BrokerSession & { readonly attested: AttestedSession }
 
+/** The parts of it that are kept apart. */
+export type ResourceStore = Pick<
+  ReleaseStore,
+  | 'addResourceVersion'
+  | 'findResource'
+  | 'resourceAtBrokerPath'
+  | 'resourcesOf'
+  | 'sealedVersion'
+  | 'revokeVersions'
+  | 'resealVersions'
+>
+
+export type BrokerSessionStore = Pick<
+  ReleaseStore,
+  | 'openBrokerSession'
+  | 'findBrokerSession'
+  | 'spendBrokerNonce'
+  | 'attestBrokerSession'
+  | 'attestedBrokerSessions'
+  | 'endBrokerSessions'
+  | 'pruneBrokerSessions'
+>
+
 export interface ReleaseStore {
   /**
    * Adds a version and makes the settings those of `resource`, if the newest version is still `after` (0: there is none)

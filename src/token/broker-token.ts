@@ -4,14 +4,14 @@
  * `typ` is none of our forms', and there is neither audience nor proof of a key in it.
  */
 import { z } from 'zod'
-import { toBase64Url } from '../bytes/encoding.ts'
 import type { StringTree } from '../rats/broker-binding.ts'
 import type { AgentRelease, Layer } from '../rats/release.ts'
 import type { Claims } from '../rats/tee.ts'
 import type { Assurance, Status, TrustVector } from '../rats/trust-vector.ts'
+import { secondsOf } from './claims.ts'
 import { decodeCompactJws, isSignedByEs256 } from './compact-jws.ts'
 import { earClaims } from './ear.ts'
-import type { Issuer } from './issuer.ts'
+import { type Issuer, signJws } from './issuer.ts'
 import { signingForms } from './token-key.ts'
 
 /** RFC 8725 section 3.11: no relying party of our other tokens takes it for one of them. */
@@ -47,18 +47,11 @@ export interface BrokerAttested {
 
 /** ES256, by the issuer's key for tokens of possession, which is in its JWKS with `alg`; the header has it as well. */
 export async function signBrokerToken(issuer: Issuer, attested: BrokerAttested): Promise<string> {
-  const { kid, jwk, privateKey } = issuer.signer('possession', attested.issuedAt)
-  const { algorithm } = signingForms.possession
-  const header = {
-    alg: algorithm.alg,
-    kid,
-    typ: BROKER_TOKEN_TYPE,
-    // Where Trustee finds the key that it compares with its own anchors, or, told so, believes.
-    jwk: { ...jwk, kid, alg: algorithm.alg },
-  }
-  const signed = `${encoded(header)}.${encoded(claimsOf(issuer, attested))}`
-  const signature = await algorithm.sign(Buffer.from(signed, 'latin1'), privateKey)
-  return `${signed}.${toBase64Url(signature)}`
+  const key = issuer.signer('possession', attested.issuedAt)
+  const { alg } = signingForms.possession.algorithm
+  // Where Trustee finds the key that it compares with its own anchors, or, told so, believes.
+  const jwk = { ...key.jwk, kid: key.kid, alg }
+  return await signJws(key, { typ: BROKER_TOKEN_TYPE, jwk }, claimsOf(issuer, attested))
 }
 
 function claimsOf(issuer: Issuer, attested: BrokerAttested): Readonly<Record<string, unknown>> {
@@ -144,12 +137,4 @@ export function openBrokerToken(
     .find(({ kid, form }) => kid === named.data.kid && form === 'possession')
   if (!key || !isSignedByEs256(jws, key.publicKey)) return undefined
   return at.getTime() < said.data.exp * 1000 ? said.data.jti : undefined
-}
-
-function encoded(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url')
-}
-
-function secondsOf(at: Date): number {
-  return Math.floor(at.getTime() / 1000)
 }

@@ -142,6 +142,6 @@ function sharedClaims(agent: AttestedAgent, token: PlannedToken, names: EarNames
 }
 
 /** RFC 7519 section 2, NumericDate: whole seconds, since Kubernetes and others take no fractions. */
-function secondsOf(at: Date): number {
+export function secondsOf(at: Date): number {
   return Math.floor(at.getTime() / 1000)
 }

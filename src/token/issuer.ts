@@ -38,13 +38,25 @@ export async function signToken(
  * JWT-SVID allows no other member, and nothing in it can lead a relying party to another key.
  */
 export async function signJwt(
-  { kid, form, privateKey }: TokenKey,
+  key: TokenKey,
   typ: string,
   claims: Readonly<Record<string, unknown>>,
 ): Promise<string> {
+  return await signJws(key, { typ }, claims)
+}
+
+/** For those who need more in the header than that: `alg` and `kid` come first, and are the key's. */
+export async function signJws(
+  { kid, form, privateKey }: TokenKey,
+  header: Readonly<Record<string, unknown>> & {
+    readonly typ: string
+    readonly alg?: never
+    readonly kid?: never
+  },
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const { algorithm } = signingForms[form]
-  const header = encoded({ alg: algorithm.alg, kid, typ })
-  const signed = `${header}.${encoded(claims)}`
+  const signed = `${encoded({ alg: algorithm.alg, kid, ...header })}.${encoded(claims)}`
   const signature = await algorithm.sign(Buffer.from(signed, 'latin1'), privateKey)
   return `${signed}.${toBase64Url(signature)}`
 }

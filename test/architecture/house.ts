@@ -46,6 +46,7 @@ const house: readonly Zone[] = [
 
   { match: /^src\/bytes\//, level: 0, packages: [], ...pure, builtins: [] },
   { match: /^src\/problems\.ts$/, level: 0, packages: [], ...pure, builtins: [] },
+  { match: /^src\/recent-values\.ts$/, level: 0, packages: [], ...pure, builtins: [] },
 
   { match: /^src\/pki\//, level: 1, packages: asn1, ...pure },
 

@@ -2,11 +2,9 @@
  * What do google/go-sev-guest and google/go-tdx-guest say? Builds the command in go/, whose go.sum pins every byte of
  * them, and puts cases to it. Only the build may touch the network, for modules that this machine has not fetched yet.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { goTool } from './go-tool.ts'
 
 export interface GoCase {
   readonly kind: 'snp' | 'tdx'
@@ -39,26 +37,12 @@ export interface GoVerifiers {
   readonly judge: (cases: readonly GoCase[]) => readonly GoVerdict[]
 }
 
-const GO = 'go'
-const source = join(import.meta.dirname, 'go')
-const env = {
-  ...process.env,
-  GOFLAGS: '-mod=readonly -buildvcs=false',
-  GOTOOLCHAIN: 'local',
-  GOWORK: 'off',
-  CGO_ENABLED: '0',
-}
 const LARGEST_ANSWER = 64 * 1024 * 1024
 
-/** Where Go is at hand and the modules are not, tests are skipped as well, except in CI: there that is a failure. */
 export function goVerifiers(): GoVerifiers {
-  if (failureOf('version') !== undefined) return skipped('there is no go command')
-  const unfetched = process.env.CI ? undefined : failureOf('list', '-deps', '.')
-  if (unfetched !== undefined) return skipped(`go cannot have its modules: ${unfetched}`)
-  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-interop-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const command = join(folder, 'interop')
-  execFileSync(GO, ['build', '-o', command, '.'], { cwd: source, env })
+  const { missing, build } = goTool(join(import.meta.dirname, 'go'), 'interop')
+  if (missing !== undefined) return skipped(missing)
+  const command = build()
   return { missing: undefined, judge: (cases) => judge(command, cases) }
 }
 
@@ -102,12 +86,6 @@ function verdictOf(answer: unknown): GoVerdict {
   throw new Error(`${JSON.stringify(answer)} is no verdict`)
 }
 
-/** The last line of what Go complains about; undefined when it does not. */
-function failureOf(...question: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync(GO, question, { cwd: source, env, encoding: 'utf8' })
-  return status === 0 ? undefined : (stderr?.trimEnd().split('\n').at(-1) ?? 'it does not run')
-}
-
 function skipped(reason: string): GoVerifiers {
   return {
     missing: reason,
@@ -115,9 +93,4 @@ function skipped(reason: string): GoVerifiers {
       throw new Error(`nobody to ask: ${reason}`)
     },
   }
-}
-
-/** Name of a group of tests, with the reason if it is skipped. */
-export function titled(name: string, { missing }: GoVerifiers): string {
-  return missing === undefined ? name : `${name} (skipped: ${missing})`
 }

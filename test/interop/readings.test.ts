@@ -9,7 +9,8 @@ import { chance, machine, td } from '../../fixtures/cases/dcap-machines.ts'
 import { genoa, milan, milanV2 } from '../../fixtures/cases/snp-machines.ts'
 import { toHex } from '../../src/bytes/encoding.ts'
 import { platformBits, policyBits } from '../../src/tee/sev-snp/bits.ts'
-import { type GoCase, goVerifiers, titled } from './go-verifiers.ts'
+import { titled } from './go-tool.ts'
+import { type GoCase, goVerifiers } from './go-verifiers.ts'
 
 const go = goVerifiers()
 

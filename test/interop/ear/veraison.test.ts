@@ -2,36 +2,23 @@
  * Does Veraison's own library read the attestation results that `?ear=legacy` makes? Builds the command in go/, whose go.sum
  * pins every byte of it; skipped where Go or its modules are absent, except in CI: there that is a failure.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { tokenClaims } from '#src/token/claims.ts'
 import type { EarNames } from '#src/token/ear.ts'
 import { agent, planned } from '../../token/attested-agent.ts'
+import { goTool, titled } from '../go-tool.ts'
 
-const GO = 'go'
-const source = join(import.meta.dirname, 'go')
-const env = {
-  ...process.env,
-  GOFLAGS: '-mod=readonly -buildvcs=false',
-  GOTOOLCHAIN: 'local',
-  GOWORK: 'off',
-  CGO_ENABLED: '0',
-}
-const missing = missingTool()
-const title = missing === undefined ? 'veraison/ear' : `veraison/ear (skipped: ${missing})`
+const tool = goTool(join(import.meta.dirname, 'go'), 'ear')
+const isSkipped = tool.missing !== undefined && !process.env.CI
 
-describe.skipIf(missing !== undefined && !process.env.CI)(title, () => {
+describe.skipIf(isSkipped)(titled('veraison/ear', tool), () => {
   let command: string
   let pair: Awaited<ReturnType<typeof generateKeyPair>>
   beforeAll(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-ear-'))
-    afterAll(() => rmSync(folder, { recursive: true }))
-    command = join(folder, 'ear')
-    execFileSync(GO, ['build', '-o', command, '.'], { cwd: source, env })
+    command = tool.build()
     pair = await generateKeyPair('ES256', { extractable: true })
   }, 120_000)
 
@@ -84,15 +71,3 @@ describe.skipIf(missing !== undefined && !process.env.CI)(title, () => {
     expect(error).toContain('verif')
   })
 })
-
-function missingTool(): string | undefined {
-  if (failureOf('version') !== undefined) return 'there is no go command'
-  const unfetched = process.env.CI ? undefined : failureOf('list', '-deps', '.')
-  return unfetched && `go cannot have its modules: ${unfetched}`
-}
-
-/** The last line of what Go complains about; undefined when it does not. */
-function failureOf(...question: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync(GO, question, { cwd: source, env, encoding: 'utf8' })
-  return status === 0 ? undefined : (stderr?.trimEnd().split('\n').at(-1) ?? 'it does not run')
-}

@@ -1,10 +1,8 @@
 /** What does the HPKE of Go's standard library say? Builds the command in go/, which needs Go 1.26 and no module. */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { z } from 'zod'
+import { goTool } from '../go-tool.ts'
 
 export type HpkeQuestion =
   | {
@@ -32,24 +30,11 @@ export interface GoHpke {
   readonly ask: (questions: readonly HpkeQuestion[]) => z.output<typeof answersSchema>
 }
 
-const GO = 'go'
-const source = join(import.meta.dirname, 'go')
-const env = {
-  ...process.env,
-  GOFLAGS: '-mod=readonly -buildvcs=false',
-  GOTOOLCHAIN: 'local',
-  GOWORK: 'off',
-  CGO_ENABLED: '0',
-}
-
 /** Without Go, or with one before 1.26, tests are skipped, except in CI: there that is a failure. */
 export function goHpke(): GoHpke {
-  const missing = failureOf('version') ?? failureOf('list', '-deps', '.')
+  const { missing, build } = goTool(join(import.meta.dirname, 'go'), 'hpke')
   if (missing !== undefined && !process.env.CI) return { missing, ask: () => [] }
-  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-hpke-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const command = join(folder, 'hpke')
-  execFileSync(GO, ['build', '-o', command, '.'], { cwd: source, env })
+  const command = build()
   return {
     missing: undefined,
     ask: (questions) =>
@@ -57,10 +42,4 @@ export function goHpke(): GoHpke {
         JSON.parse(execFileSync(command, { input: JSON.stringify(questions) }).toString()),
       ),
   }
-}
-
-function failureOf(...args: readonly string[]): string | undefined {
-  const { error, status, stderr } = spawnSync(GO, args, { cwd: source, env })
-  if (error) return 'there is no go command'
-  return status === 0 ? undefined : `go ${args[0]}: ${stderr.toString().trim().slice(0, 200)}`
 }

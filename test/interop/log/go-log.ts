@@ -2,13 +2,11 @@
  * What do Go's sumdb code and transparency-dev's libraries say of our log? Builds the command in go/, whose go.sum pins every
  * byte of them. Only the build may touch the network, for modules that this machine has not fetched yet.
  */
-import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll } from 'vitest'
 import { z } from 'zod'
+import { goTool } from '../go-tool.ts'
 
 export interface LogQuestion {
   readonly prefix: string
@@ -32,25 +30,10 @@ export interface LogJudge {
   readonly ask: (question: LogQuestion) => Promise<z.output<typeof answerSchema>>
 }
 
-const GO = 'go'
-const source = join(import.meta.dirname, 'go')
-const env = {
-  ...process.env,
-  GOFLAGS: '-mod=readonly -buildvcs=false',
-  GOTOOLCHAIN: 'local',
-  GOWORK: 'off',
-  CGO_ENABLED: '0',
-}
-
-/** Where Go is at hand and the modules are not, tests are skipped as well, except in CI: there that is a failure. */
 export function goLog(): LogJudge {
-  if (failureOf('version') !== undefined) return skipped('there is no go command')
-  const unfetched = process.env.CI ? undefined : failureOf('list', '-deps', '.')
-  if (unfetched !== undefined) return skipped(`go cannot have its modules: ${unfetched}`)
-  const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-log-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const command = join(folder, 'log')
-  execFileSync(GO, ['build', '-o', command, '.'], { cwd: source, env })
+  const { missing, build } = goTool(join(import.meta.dirname, 'go'), 'log')
+  if (missing !== undefined) return skipped(missing)
+  const command = build()
   return { missing: undefined, ask: (question) => ask(command, question) }
 }
 
@@ -59,12 +42,6 @@ async function ask(command: string, question: LogQuestion): ReturnType<LogJudge[
   const running = promisify(execFile)(command)
   running.child.stdin?.end(JSON.stringify(question))
   return answerSchema.parse(JSON.parse((await running).stdout))
-}
-
-/** The last line of what Go complains about; undefined when it does not. */
-function failureOf(...question: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync(GO, question, { cwd: source, env, encoding: 'utf8' })
-  return status === 0 ? undefined : (stderr?.trimEnd().split('\n').at(-1) ?? 'it does not run')
 }
 
 function skipped(reason: string): LogJudge {

@@ -20,8 +20,9 @@ import type {
   RuleInput,
 } from '#src/policy/rules/rule.ts'
 import { tees } from '#src/tee/registry.ts'
+import { titled } from '../go-tool.ts'
 import { generatedInputs } from './inputs.ts'
-import { opa, titled } from './opa.ts'
+import { opa } from './opa.ts'
 
 const real = opa()
 const folder = join(import.meta.dirname, '../../../fixtures/policy')

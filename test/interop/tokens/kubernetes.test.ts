@@ -6,8 +6,9 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signToken } from '#src/token/issuer.ts'
+import { titled } from '../go-tool.ts'
 import { AUDIENCE, type Issued, issued, SUBJECT } from './issued.ts'
-import { judgeBy, type Question, skipped, titled } from './libraries.ts'
+import { judgeBy, type Question, skipped } from './libraries.ts'
 
 const kubernetes = process.env.VOUCHSAFE_LONG
   ? judgeBy('kubernetes')

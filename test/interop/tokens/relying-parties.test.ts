@@ -4,8 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { revokeKey } from '#src/service/key-rotation.ts'
+import { titled } from '../go-tool.ts'
 import { AUDIENCE, type Issued, issued, SUBJECT } from './issued.ts'
-import { judgeBy, type Question, titled } from './libraries.ts'
+import { judgeBy, type Question } from './libraries.ts'
 
 const cap = judgeBy('cap')
 const spiffe = judgeBy('spiffe')
