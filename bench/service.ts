@@ -191,10 +191,8 @@ interface Running {
 
 async function peakRound(scene: Scene, plan: ServicePlan, running: Running): Promise<Peak> {
   const { served } = running
-  await prepare(scene, plan, running)
+  await warmUp(scene, plan, running)
   const ports = served.map(({ port }) => port)
-  // The first of each machine are not what is measured, nor code that is not compiled yet: a service runs for days.
-  await scene.generators[0]?.fire({ ports, connections: 16, milliseconds: plan.warmUpMs })
   const pids = served.map(({ pid }) => pid)
   const [serverBefore, databaseBefore] = [cpuMsOf(pids), cpuMsOf(childrenCalled('postgres'))]
   const fired = await Promise.all(
@@ -224,6 +222,13 @@ async function peakRound(scene: Scene, plan: ServicePlan, running: Running): Pro
     ),
     residentMiB: Math.max(...pids.map(residentBytes)) / 2 ** 20,
   }
+}
+
+/** The first of each machine are not what is measured, nor code that is not compiled yet: a service runs for days. */
+async function warmUp(scene: Scene, plan: ServicePlan, running: Running): Promise<void> {
+  await prepare(scene, plan, running)
+  const ports = running.served.map(({ port }) => port)
+  await scene.generators[0]?.fire({ ports, connections: 16, milliseconds: plan.warmUpMs })
 }
 
 async function prepare(
@@ -256,6 +261,7 @@ async function* latencyRows(
   const served = await startVariant(scene, plan, variant)
   const ports = served.map(({ port }) => port)
   try {
+    await warmUp(scene, plan, { variant, served })
     for (const load of loads) {
       await prepare(scene, plan, { variant, served })
       const rate = (peak.perSecond * load) / scene.generators.length

@@ -11,6 +11,8 @@ import type { EndorsementParts } from '../src/rats/endorsements.ts'
 import type { Evidence } from '../src/rats/evidence.ts'
 import { type PublicKey, thumbprintOf } from '../src/rats/public-key.ts'
 import { type RuntimeClaims, reportDataOf } from '../src/rats/runtime-claims.ts'
+import type { TranscriptDelta } from '../src/rats/session-message.ts'
+import { statementDigest } from '../src/rats/transcript.ts'
 
 export interface AgentKeys {
   /** Signs requests and proofs of possession. */
@@ -41,6 +43,10 @@ export interface Attesting {
   readonly audiences?: readonly string[]
   /** Default: one question, answered or not. See client/service-call.ts for more. */
   readonly post?: PostJson
+  /** Default: where attestations are taken that belong to no session. */
+  readonly path?: string
+  /** What opens a session, or comes with a new quote in it: its digest is in the claims. */
+  readonly transcript?: TranscriptDelta
 }
 
 /** Resolves to what was answered in JSON, a refusal too, unless the implementation throws those. */
@@ -85,15 +91,22 @@ export async function attestOverHttp(
   made: Attesting,
 ): Promise<AttestationAnswer> {
   const { service, keys, post = postOnce } = made
-  const question = JSON.stringify({ tenant: identity.tenant })
-  const asked = await post(`${service}/v1/challenges`, question, {})
-  const challenge = challengeSchema.safeParse(asked.document)
-  if (!challenge.success) return { ...asked, tokens: [] }
-  const signed = await signedAttestation(claimsFor(identity, keys, challenge.data.nonce), made)
-  const answer = await post(attestationAddress(service), signed.body, {
+  const asked = await askChallenge(identity, { service, post })
+  if (asked.nonce === undefined) return { ...asked, tokens: [] }
+  const signed = await signedAttestation(claimsFor(identity, keys, asked.nonce), made)
+  const answer = await post(attestationAddress(made), signed.body, {
     'attestation-proof': signed.proof,
   })
   return { ...answer, tokens: await openTokens(answer.document, keys) }
+}
+
+/** Without a nonce: what was answered instead. */
+export async function askChallenge(
+  { tenant }: Pick<AgentIdentity, 'tenant'>,
+  { service, post }: Required<Pick<Attesting, 'service' | 'post'>>,
+): Promise<Awaited<ReturnType<PostJson>> & { readonly nonce: string | undefined }> {
+  const asked = await post(`${service}/v1/challenges`, JSON.stringify({ tenant }), {})
+  return { ...asked, nonce: challengeSchema.safeParse(asked.document).data?.nonce }
 }
 
 export async function bornKeys(): Promise<AgentKeys> {
@@ -102,8 +115,20 @@ export async function bornKeys(): Promise<AgentKeys> {
 }
 
 /** Where the service takes attestations. */
-function attestationAddress(service: string): string {
-  return `${service}/v1/attestations`
+function attestationAddress({
+  service,
+  path = '/v1/attestations',
+}: Pick<Attesting, 'service' | 'path'>): string {
+  return `${service}${path}`
+}
+
+/** As `claimsFor`, with what a session's quote binds besides. */
+export function claimsInSession(
+  claims: RuntimeClaims,
+  { statement }: TranscriptDelta,
+): RuntimeClaims {
+  const { session, seq } = statement
+  return { ...claims, session, seq, transcript: statementDigest(statement) }
 }
 
 export function claimsFor(identity: AgentIdentity, keys: AgentKeys, nonce: string): RuntimeClaims {
@@ -123,8 +148,9 @@ export function claimsFor(identity: AgentIdentity, keys: AgentKeys, nonce: strin
 
 export async function signedAttestation(
   claims: RuntimeClaims,
-  { service, keys, attester, audiences }: Attesting,
+  made: Attesting,
 ): Promise<SignedAttestation> {
+  const { keys, attester, audiences, transcript } = made
   const { quote, auxblob, eventLog } = await attester.attest(reportDataOf(claims))
   const { certificates, crls } = attester.endorsements
   const body = JSON.stringify({
@@ -138,22 +164,26 @@ export async function signedAttestation(
     jwk: keys.sig.publicKey,
     enc_jwk: keys.enc.publicKey,
     ...(audiences && { audience: audiences }),
+    ...(transcript && { transcript }),
   })
-  return { body, proof: await signProof(body, { claims, service, key: keys.sig }) }
+  return { body, proof: await signProof(body, { ...made, claims, key: keys.sig }) }
 }
 
 export async function signProof(
   body: string,
   {
     claims,
-    service,
     key,
-  }: { readonly claims: RuntimeClaims; readonly service: string; readonly key: AgentKey },
+    ...route
+  }: Pick<Attesting, 'service' | 'path'> & {
+    readonly claims: RuntimeClaims
+    readonly key: AgentKey
+  },
 ): Promise<string> {
   const payload: ProofPayload = {
     nonce: claims.nonce,
     bodySha256: createHash('sha256').update(body).digest('base64url'),
-    htu: attestationAddress(service),
+    htu: attestationAddress(route),
   }
   return await new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
     .setProtectedHeader({ alg: 'ES256', typ: PROOF_TYPE })

@@ -26,6 +26,7 @@ import { type OperatorEntry, operatorsOf } from './config/operators-file.ts'
 import { type Pin, policySettings } from './config/policy-settings.ts'
 import { databaseUrlOf, type TenantSecrets } from './config/secrets.ts'
 import { tenantMistakes, tenantSecrets } from './config/tenants.ts'
+import { type TracesConfig, tracesSettings } from './config/traces-settings.ts'
 import {
   address,
   flag,
@@ -38,6 +39,7 @@ import {
   tenantName,
   wholeNumber,
 } from './config/values.ts'
+import { type WebhookSetting, webhookSecretsOf, webhooks } from './config/webhook-settings.ts'
 
 export interface Config {
   /** Origin under which agents and relying parties reach the service: part of every token. */
@@ -56,6 +58,10 @@ export interface Config {
   readonly identityProvider: IdentityProviderConfig | undefined
   /** Of the transparency log. */
   readonly logWitnesses: readonly WitnessSetting[]
+  /** Who is told of what happens. */
+  readonly webhooks: readonly WebhookSetting[]
+  /** Undefined: no spans are exported. */
+  readonly traces: TracesConfig | undefined
   readonly tenants: readonly TenantConfig[]
   readonly vendors: VendorConfig
   /** Where GET /metrics is answered; undefined: nowhere. */
@@ -107,6 +113,8 @@ export interface Secrets {
   readonly tenants: ReadonlyMap<string, TenantSecrets>
   /** Hashes of their tokens, and who they are. */
   readonly operators: readonly OperatorEntry[]
+  /** By the webhook's name: with what its messages are signed. */
+  readonly webhooks: ReadonlyMap<string, Uint8Array>
 }
 
 export type ConfigReading =
@@ -136,6 +144,8 @@ const fileSchema = z.strictObject({
     .refine((seconds) => seconds >= 0 && seconds <= 300, 'must be 0 to 300')
     .default(5),
   logWitnesses: logWitnesses.prefault([]),
+  webhooks: webhooks.prefault([]),
+  traces: tracesSettings.exactOptional(),
   policy: policySettings.exactOptional(),
   simulatedRoots: path.exactOptional(),
   keyBroker: keyBrokerSettings.exactOptional(),
@@ -166,10 +176,14 @@ export function readConfig(sources: ConfigSources): ConfigReading {
   mistakes.push(...tenantMistakes(given), ...identityProviderContradictions(given))
   const tenants = tenantSecrets(sources, given, mistakes)
   const operators = operatorsOf(sources, given, mistakes)
+  const hooks = webhookSecretsOf(sources, given, mistakes)
   if (!settings || keyEncryption === undefined || mistakes.length > 0) return { mistakes }
   return {
     config: configOf(settings),
-    secrets: { keyEncryption, previousKeyEncryptionKey, databaseUrl, tenants, operators },
+    secrets: {
+      ...{ keyEncryption, previousKeyEncryptionKey, databaseUrl, tenants, operators },
+      webhooks: hooks,
+    },
   }
 }
 
@@ -246,6 +260,7 @@ function configOf({
   trustedProxies,
   admission,
   mostConnections,
+  traces,
   ...rest
 }: z.output<typeof fileSchema>): Config {
   const own = policy === undefined ? [] : [{ name: 'default', policy, simulatedRoots, keyBroker }]
@@ -253,6 +268,7 @@ function configOf({
     ...rest,
     guard: { rateLimits, trustedProxies, admission, mostConnections },
     identityProvider,
+    traces,
     tenants: [...own, ...others].map((tenant) => ({
       name: tenant.name,
       policy: policyOf(tenant.policy),

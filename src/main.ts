@@ -14,6 +14,7 @@ import {
   probeDirectory,
   probePort,
 } from './adapters/machine-probes.ts'
+import { measureTree, writeList } from './adapters/measured-tree.ts'
 import { endorsementLibrary } from './adapters/offline-bundle.ts'
 import { simulatedAnchors } from './adapters/simulated-anchors.ts'
 import { systemClock, systemRandom } from './adapters/system.ts'
@@ -59,7 +60,8 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   dev: {
-    summary: 'try it: a service, simulated hardware, one agent that passes and one that does not',
+    summary:
+      'try it: a service, simulated hardware, an agent that passes, one that does not, one that is stopped',
     run: async (args) =>
       await devCommand(args, {
         ...output,
@@ -79,6 +81,22 @@ const commands: Readonly<Record<string, Command>> = {
         import('./compose/attest.ts'),
       ])
       return await attestCommand(args, { ...output, attest: attestHere, writeSecret })
+    },
+  },
+  agent: {
+    summary: 'run a program as a watched agent: its session, its tokens, its end',
+    run: async (args) => {
+      const [{ agentCommand }, { runAgentHere }] = await Promise.all([
+        import('./cli/agent.ts'),
+        import('./compose/agent.ts'),
+      ])
+      const { env, pid: ownPid } = process
+      const here = { env, ownPid, ownUid: process.geteuid?.() ?? 0, stopped }
+      return await agentCommand(args, {
+        ...output,
+        cwd: process.cwd(),
+        run: async (request, say) => await runAgentHere(request, say, here),
+      })
     },
   },
   serve: {
@@ -223,6 +241,37 @@ const commands: Readonly<Record<string, Command>> = {
       })
     },
   },
+  plugin: {
+    summary: 'what does a WebAssembly plugin ask for, and would the sandbox load it?',
+    run: async (args) => {
+      const [{ pluginCommand }, { inspectPlugin }] = await Promise.all([
+        import('./cli/plugin.ts'),
+        import('./compose/plugins.ts'),
+      ])
+      return await pluginCommand(args, {
+        ...output,
+        colour,
+        files: localFiles,
+        inspect: inspectPlugin,
+      })
+    },
+  },
+  simulate: {
+    summary: 'many agents at once, against a service of one’s own',
+    run: async (args) => {
+      const [{ simulateCommand }, { simulatedFleet }] = await Promise.all([
+        import('./cli/simulate.ts'),
+        import('./compose/simulate.ts'),
+      ])
+      const ending = new AbortController()
+      void stopped().then(() => ending.abort())
+      return await simulateCommand(args, {
+        ...output,
+        terminal: process.stderr.isTTY === true,
+        fleet: simulatedFleet(ending.signal),
+      })
+    },
+  },
   verify: {
     summary: 'is this hardware evidence genuine, and does it say what you expect?',
     run: async (args) =>
@@ -235,6 +284,18 @@ const commands: Readonly<Record<string, Command>> = {
         simulatedAllowed: false,
         network: { fetch: vendorFetch, simulatedRoots: simulatedAnchors },
       }),
+  },
+  session: {
+    summary: 'the agents that are watched while they run: who stands how, and what to do about it',
+    run: async (args) => {
+      const { sessionCommand } = await import('./cli/session.ts')
+      return await sessionCommand(args, {
+        ...output,
+        colour,
+        files: localFiles,
+        fetch: globalThis.fetch,
+      })
+    },
   },
   reappraise: {
     summary: 'would what was let pass still pass? Revokes the tokens of what would not',
@@ -260,8 +321,21 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args) => await checksCommand(args, output),
   },
   measure: {
-    summary: 'recompute the launch measurement of an SEV-SNP guest',
-    run: async (args) => await measureCommand(args, { ...output, readFile: localFiles.read }),
+    summary: 'the launch measurement of an SEV-SNP guest, or a list of what an agent may load',
+    run: async (args) =>
+      await measureCommand(args, {
+        ...output,
+        readFile: localFiles.read,
+        tree: {
+          measureTree,
+          writeFile: writeList,
+          terminal: process.stderr.isTTY === true,
+        },
+        async collector() {
+          const { collectorDigest } = await import('../enclave/measure/collector-digest.ts')
+          return collectorDigest()
+        },
+      }),
   },
   collateral: {
     summary: 'fetch, export and import the vendors’ certificates, revocation lists and TCB info',

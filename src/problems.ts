@@ -248,7 +248,67 @@ export const problemTypes = {
   'release-needs-session': {
     status: 403,
     title: 'This resource is given only to a watched session',
-    next: 'This version of the service has no sessions yet, so nobody gets it. Operators: see requiresSession of the resource.',
+    next: 'Open a session with POST /v1/sessions, keep it ACTIVE with heartbeats, and ask with a token of that session. The Key Broker face has no sessions. Operators: see requiresSession of the resource.',
+  },
+  'session-unknown': {
+    status: 404,
+    title: 'There is no such session',
+    next: 'Agents: open one with POST /v1/sessions. Operators: `vouchsafe session list` has the ids; sessions that ended a day ago are forgotten.',
+  },
+  'session-action-refused': {
+    status: 409,
+    title: 'This cannot be done with a session in that state',
+    next: 'See `vouchsafe session show ID`. Only a quarantined or suspended session is released; a revoked or closed one is over, and its agent opens another.',
+  },
+  'ban-unknown': {
+    status: 404,
+    title: 'There is no such ban',
+    next: 'GET /v1/bans lists them; a ban of one agent and a ban of every agent on a machine are two.',
+  },
+  'session-over': {
+    status: 409,
+    title: 'The session is over, or may not do this now',
+    next: 'The detail says in which state it is and why. A late session sends a heartbeat, a suspended one a new quote; after anything else the agent’s owner decides, and the agent opens a new session.',
+  },
+  'session-not-offered': {
+    status: 403,
+    title: 'This release offers no session',
+    next: 'Attest at POST /v1/attestations for one token at a time; or give the manifest a section `spec.runtime` that says what the agent may load and do while it runs.',
+  },
+  'session-exists': {
+    status: 409,
+    title: 'There is a session of that id already',
+    next: 'Open one with another id: 16 new random bytes. The same request as the one that opened it is answered with the session instead.',
+  },
+  'session-message-refused': {
+    status: 401,
+    title: 'The message is not one of this session',
+    next: 'Sign it with the key that the session was opened with, for this very address, and exactly as docs/sessions.md has it; the detail says what is wrong. It changed nothing.',
+  },
+  'session-nonce-refused': {
+    status: 409,
+    title: 'The message is not an answer to the last answer',
+    next: 'Use the nonce of the last answer (member `session` of this problem) and say what was to be said again. It changed nothing.',
+  },
+  'session-behind': {
+    status: 409,
+    title: 'The service knows less of the session than this message continues',
+    next: 'Open a new session: messages in between never arrived, or the database of the service was restored. `checkpoint` says what it knows.',
+  },
+  'session-evidence-needed': {
+    status: 409,
+    title: 'A full quote is needed first',
+    next: 'Send one to POST /v1/sessions/{id}/attestations, over the transcript as it stands; the answer brings tokens with it.',
+  },
+  'session-chain-broken': {
+    status: 403,
+    title: 'The history of the session is broken, so the session is revoked',
+    next: 'The agent stops: two histories under one key mean that somebody copied or rewrote it. Its owner looks at what the detail names, and starts the machine again before another session is opened.',
+  },
+  'session-superseded': {
+    status: 409,
+    title: 'The session was changed meanwhile',
+    next: 'Ask once more: nothing of this request was kept.',
   },
   'release-use-refused': {
     status: 403,

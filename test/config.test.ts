@@ -49,6 +49,8 @@ describe('what is accepted', () => {
         drainSeconds: 5,
         keyRotationDays: 30,
         logWitnesses: [],
+        webhooks: [],
+        traces: undefined,
         guard: guardDefaults,
         identityProvider: undefined,
         metrics: undefined,
@@ -85,6 +87,7 @@ describe('what is accepted', () => {
         databaseUrl: undefined,
         tenants: new Map([['default', { webhookSecret: undefined, opaToken: undefined }]]),
         operators: [],
+        webhooks: new Map(),
       },
     }))
 
@@ -144,6 +147,9 @@ describe('what is accepted', () => {
     VOUCHSAFE_RATE_LIMIT_OPERATORS: ['5'],
     VOUCHSAFE_RATE_LIMIT_FAILED_OPERATORS: ['5'],
     VOUCHSAFE_RATE_LIMIT_TENANT: ['off'],
+    VOUCHSAFE_RATE_LIMIT_SESSION: ['20'],
+    VOUCHSAFE_RATE_LIMIT_TENANT_SESSIONS: ['off'],
+    VOUCHSAFE_RATE_LIMIT_REFUSED_MESSAGES: ['50'],
     VOUCHSAFE_MOST_IN_FLIGHT: ['128'],
     VOUCHSAFE_MOST_WAITING: ['0'],
     VOUCHSAFE_MOST_LOOP_DELAY_MS: ['50'],
@@ -156,11 +162,15 @@ describe('what is accepted', () => {
     VOUCHSAFE_INTEL_ROOT_CRL: ['http://127.0.0.1:8081/sgx/certification/v4/rootcacrl'],
     VOUCHSAFE_TCB_UPDATE: ['early'],
     VOUCHSAFE_KEY_ROTATION_DAYS: ['7'],
+    VOUCHSAFE_TRACES_URL: ['http://127.0.0.1:4318/'],
+    VOUCHSAFE_TRACES_SAMPLED: ['0.25', { VOUCHSAFE_TRACES_URL: 'https://otel.example' }],
+    VOUCHSAFE_WEBHOOKS: ['soc https://soc.example/hook /run/webhook'],
     VOUCHSAFE_LOG_WITNESSES: [`https://w.example w.example+0123abcd+B${'A'.repeat(43)}`],
   }
   const files = {
     '/run/token': 'a token, rather long\n'.replaceAll(/[ ,]/g, '-'),
     '/run/ssh': 'a key',
+    '/run/webhook': `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     '/run/hosts': 'hosts',
     '/run/other': 'other',
     '/run/operators': operator('viewer', 'ann'),

@@ -43,7 +43,7 @@ export async function attestForTokens(
 }
 
 /** jose's own words say nothing about what was inside. */
-function undecryptable(cause: unknown): never {
+export function undecryptable(cause: unknown): never {
   if (cause instanceof errors.JOSEError)
     throw new AnswerDistrusted('a token came that was not encrypted to this agent’s key')
   throw cause

@@ -14,11 +14,10 @@
  */
 import { type AgentKeys, bornKeys } from '../attestation.ts'
 import { type AttestForTokens, attestForTokens } from './attest-for-tokens.ts'
-import { AnswerDistrusted } from './faults.ts'
-import { type Attested, freshToken } from './fresh-token.ts'
+import { type Attested, type FreshToken, freshToken } from './fresh-token.ts'
 import { assertProtected, type IssuerKeys, issuerKeys as openIssuerKeys } from './issuer-keys.ts'
 import { keepLease, type Lease } from './lease.ts'
-import { openOwnToken } from './own-token.ts'
+import { openAttested } from './own-token.ts'
 import { type PartyRequest, partyHeaders } from './party-headers.ts'
 import { presenting } from './present.ts'
 import type { ReleasedSecret } from './released-secret.ts'
@@ -71,7 +70,7 @@ const LONGEST_LEASE_SECONDS = 3600
 
 /** Asks nothing yet. Throws TypeError for addresses that the host could answer at. */
 export async function attestedClient(request: AttestedClientRequest): Promise<AttestedClient> {
-  const { service, issuer, longestLeaseSeconds = LONGEST_LEASE_SECONDS } = request
+  const { service, issuer } = request
   assertProtected(service, 'service')
   assertProtected(issuer, 'issuer')
   const surroundings: Surroundings = {
@@ -89,26 +88,51 @@ export async function attestedClient(request: AttestedClientRequest): Promise<At
       ),
     surroundings,
   )
-  const present = presenting({ service, keys, fresh, surroundings })
+  return clientOver(fresh, { ...request, keys, issuerKeys, surroundings })
+}
+
+export interface ClientParts
+  extends Pick<AttestedClientRequest, 'service' | 'issuer' | 'longestLeaseSeconds'> {
+  readonly keys: AgentKeys
+  readonly issuerKeys: IssuerKeys
+  readonly surroundings: Surroundings
+  /** When it fires no lease holds any more, whatever time it has left. */
+  readonly until?: AbortSignal
+}
+
+/** What can be done with tokens, whoever keeps them fresh. */
+export function clientOver(
+  fresh: FreshToken,
+  { longestLeaseSeconds = LONGEST_LEASE_SECONDS, ...parts }: ClientParts,
+): AttestedClient {
   const releasing = {
-    present,
+    ...parts,
+    present: presenting({ ...parts, fresh }),
     fresh,
-    keys,
-    issuer,
-    issuerKeys,
-    surroundings,
     longestLeaseSeconds,
   }
   return {
-    keys,
+    keys: parts.keys,
     tokens: fresh.current,
-    headersFor: async (asked) => await partyHeaders(asked, { keys, fresh }),
+    headersFor: async (asked) => await partyHeaders(asked, { keys: parts.keys, fresh }),
     release: async (resource, asked) => await releaseResource(releasing, resource, asked),
     operate: async (resource, operation, input) =>
       await operateResource(releasing, resource, { operation, input }),
     openLease: (released) => keepLease(releasing, released),
-    close: fresh.close,
+    close: () => fresh.close(),
   }
+}
+
+/** Of the rules for whose tokens is asked; the first is for the token that the service itself takes. */
+export function audiencesOf({
+  service,
+  audience = service,
+  otherAudiences = [],
+}: Pick<AttestedClientRequest, 'service' | 'audience' | 'otherAudiences'>): readonly [
+  string,
+  ...string[],
+] {
+  return [audience, ...otherAudiences]
 }
 
 /** The token that is presented to the service itself, checked; the others are for those who check them. */
@@ -116,12 +140,9 @@ async function attestedAnew(
   request: AttestedClientRequest,
   { keys, issuerKeys, surroundings }: Anew,
 ): Promise<Attested> {
-  const { service, issuer, audience = service, otherAudiences = [] } = request
-  const audiences = [audience, ...otherAudiences]
+  const audiences = audiencesOf(request)
   const tokens = await attestForTokens({ ...request, audiences }, { keys, surroundings })
-  const token = tokens.find((each) => each.form === 'possession' && each.audience === audience)
-  if (!token) throw new AnswerDistrusted(`the answer has no token of possession for ${audience}`)
-  return { tokens, possession: await openOwnToken(token, { issuer, issuerKeys, keys }) }
+  return await openAttested(tokens, { ...request, audience: audiences[0], issuerKeys, keys })
 }
 
 interface Anew {

@@ -14,6 +14,8 @@ export interface DpopRequest {
   readonly token: string
   /** As it is sent; undefined where the request has none. */
   readonly body?: string
+  /** base64url of SHA-256 over it, where only the digest is at hand. */
+  readonly bodySha256?: string
   /** By the service's clock. */
   readonly atSeconds: number
 }
@@ -25,8 +27,9 @@ export interface DpopProof {
 
 export async function dpopProof(
   { privateKey, publicKey }: AgentKey,
-  { method, address, token, body, atSeconds }: DpopRequest,
+  { method, address, token, body, atSeconds, ...digest }: DpopRequest,
 ): Promise<DpopProof> {
+  const bodySha256 = body === undefined ? digest.bodySha256 : sha256(body)
   const jti = randomUUID()
   const proof = await new SignJWT({
     jti,
@@ -35,7 +38,7 @@ export async function dpopProof(
     iat: Math.floor(atSeconds),
     ath: sha256(token),
     // Ours, beyond the RFC: whoever relays the request cannot ask for something else with it.
-    ...(body !== undefined && { bodySha256: sha256(body) }),
+    ...(bodySha256 !== undefined && { bodySha256 }),
   })
     .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: { ...publicKey } })
     .sign(privateKey)

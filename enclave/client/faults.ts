@@ -16,6 +16,10 @@ export class ServiceRefusal extends Error {
   readonly retryAfterSeconds: number | undefined
   /** What operators are to agree to, where that is what is missing: an id for `vouchsafe release approve`. */
   readonly approval: string
+  /** Of the session that the question was about, where the refusal says it. */
+  readonly sessionState: string
+  /** What the service has for that session now, where it says it. Unread. */
+  readonly session: unknown
   /** Ids of the checks that evidence failed; empty for any other refusal. */
   readonly failing: readonly string[]
 
@@ -38,6 +42,8 @@ export class ServiceRefusal extends Error {
     this.next = shown(document.advice) || shown(document.next)
     this.requestId = shown(document.requestId)
     this.approval = shown(document.approval)
+    this.sessionState = shown(document.state)
+    this.session = document.session
     this.retryAfterSeconds = retryAfterSeconds
     this.failing = Array.isArray(document.failing) ? document.failing.slice(0, 64).map(shown) : []
   }

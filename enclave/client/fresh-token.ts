@@ -23,7 +23,8 @@ export interface FreshToken {
   readonly serviceSeconds: () => number
   /** What that clock cannot be ahead of: for whoever must stop in time. */
   readonly latestServiceSeconds: () => number
-  readonly close: () => void
+  /** `reason`: what whoever asks afterwards is told. */
+  readonly close: (reason?: Error) => void
 }
 
 interface Held extends Attested {
@@ -82,7 +83,7 @@ export function freshToken(
   }
   return {
     async current() {
-      if (closing.signal.aborted) throw new Error('this client was closed')
+      closing.signal.throwIfAborted()
       if (holds(held)) return held
       const made = await renew()
       if (!isKept) {
@@ -108,8 +109,8 @@ export function freshToken(
       // It was issued after it was asked for, at some moment of that second.
       return possession.issuedAtSeconds + 1 + age() / 1000
     },
-    close() {
-      closing.abort()
+    close(reason = new Error('this client was closed')) {
+      closing.abort(reason)
       held = undefined
     },
   }

@@ -48,6 +48,8 @@ export interface Leasing {
   readonly issuerKeys: IssuerKeys
   readonly surroundings: Surroundings
   readonly longestLeaseSeconds: number
+  /** When it fires the agent may use nothing any more: its session is over. */
+  readonly until?: AbortSignal
 }
 
 /** The end is looked for as often, in case the wall clock jumped: a guest that was stopped has other timers than the world. */
@@ -93,6 +95,10 @@ export function keepLease(leasing: Leasing, released: ReleasedSecret): Lease {
       await renewNow().catch(() => {})
     }
   }
+  const { until } = leasing
+  const endWithSession = () => end('refused', 'the session of this agent is over', until?.reason)
+  if (until?.aborted) endWithSession()
+  until?.addEventListener('abort', endWithSession, { once: true, signal: over.signal })
   // Both end by the signal: what they throw then is the wait's own word for it.
   void watchEnd().catch(() => {})
   void renewAgainAndAgain().catch(() => {})

@@ -35,7 +35,7 @@ const claimsSchema = z.looseObject({
  * Not checked: `exp` against a clock, since there is none to be trusted here: the lifetime counts from the moment at which
  * the token was asked for. Throws AnswerDistrusted.
  */
-export async function openOwnToken(
+async function openOwnToken(
   token: OpenedToken,
   { issuer, issuerKeys, keys }: OwnIssuer,
 ): Promise<OwnToken> {
@@ -52,6 +52,16 @@ export async function openOwnToken(
     if (found !== expected) throw distrusted(`its ${name} is ${found}, and not ${expected}`)
   if (exp <= iat) throw distrusted('it ends before it begins')
   return { ...token, jti, issuedAtSeconds: iat, lifetimeSeconds: exp - iat }
+}
+
+/** `audience`: of the token that is presented to the service itself; the others are for those who check them. Throws AnswerDistrusted. */
+export async function openAttested(
+  tokens: readonly OpenedToken[],
+  { audience, ...own }: OwnIssuer & { readonly audience: string },
+): Promise<{ readonly tokens: readonly OpenedToken[]; readonly possession: OwnToken }> {
+  const token = tokens.find((each) => each.form === 'possession' && each.audience === audience)
+  if (!token) throw new AnswerDistrusted(`the answer has no token of possession for ${audience}`)
+  return { tokens, possession: await openOwnToken(token, own) }
 }
 
 export interface OwnIssuer {

@@ -9,6 +9,8 @@ export interface PartyRequest {
   readonly address: string
   /** As it is sent; absent where the request has none. */
   readonly body?: string
+  /** base64url of SHA-256 over it, instead: for bodies that are bytes, or elsewhere. */
+  readonly bodySha256?: string
   /** Of the token. Default: the one that the service itself takes. */
   readonly audience?: string
 }

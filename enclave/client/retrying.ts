@@ -41,7 +41,7 @@ export async function retrying<T>(
       if (!isPassing(fault) || failed >= patience.attempts || signal?.aborted) throw fault
       const asked = retryAfterOf(fault)
       if (asked > patience.longestWaitMs) throw fault
-      await wait(waitMs(failed, asked, { longest: patience.longestWaitMs, fraction }), signal)
+      await wait(backOffMs(failed, asked, { longest: patience.longestWaitMs, fraction }), signal)
     }
   }
 }
@@ -52,12 +52,13 @@ export function isPassing(fault: unknown): boolean {
     (fault instanceof ServiceRefusal &&
       (PASSING.includes(fault.status) ||
         fault.code.startsWith('challenge-') ||
-        // An operator changed it at that very moment.
-        fault.code === 'resource-changed'))
+        // Somebody changed it at that very moment, and nothing of the request was kept.
+        ['resource-changed', 'session-superseded'].includes(fault.code)))
   )
 }
 
-function retryAfterOf(fault: unknown): number {
+/** In milliseconds; 0 where nothing was asked for. */
+export function retryAfterOf(fault: unknown): number {
   return fault instanceof ServiceRefusal ? (fault.retryAfterSeconds ?? 0) * 1000 : 0
 }
 
@@ -65,7 +66,7 @@ function retryAfterOf(fault: unknown): number {
  * Twice as long each time, and anything between nothing and that (a fleet that failed together must not come back together);
  * after Retry-After, a little more than was asked for.
  */
-function waitMs(
+export function backOffMs(
   failed: number,
   askedMs: number,
   { longest, fraction }: { readonly longest: number; readonly fraction: () => number },

@@ -14,6 +14,8 @@ export interface ServiceCall {
   readonly headers?: Readonly<Record<string, string>>
   /** Ends the question early. */
   readonly signal?: AbortSignal | undefined
+  /** Default: 30 s. */
+  readonly timeoutMs?: number
 }
 
 export interface ServiceAnswer {
@@ -31,10 +33,10 @@ const documentSchema = z.record(z.string(), z.unknown())
 /** Resolves for 2xx. Throws ServiceRefusal for any other status, ServiceUnreachable for what is no answer of a service. */
 export async function callService(
   { fetch }: Pick<Surroundings, 'fetch'>,
-  { method, address, body, headers = {}, signal }: ServiceCall,
+  { method, address, body, headers = {}, signal, timeoutMs = TIMEOUT_MS }: ServiceCall,
 ): Promise<ServiceAnswer> {
   const { pathname } = new URL(address)
-  const limit = AbortSignal.timeout(TIMEOUT_MS)
+  const limit = AbortSignal.timeout(timeoutMs)
   let status: number
   let retryAfter: string | null
   let text: string
@@ -50,7 +52,7 @@ export async function callService(
     retryAfter = response.headers.get('retry-after')
     text = await boundedText(response)
   } catch (cause) {
-    throw unreachable(pathname, reasonOf(cause))
+    throw unreachable(pathname, reasonOf(cause, timeoutMs))
   }
   const isGood = status >= 200 && status < 300
   const document = documentOf(text)
@@ -94,9 +96,9 @@ function secondsOf(header: string | null): number | undefined {
 }
 
 /** undici hides what the system said one level down. */
-function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown, timeoutMs: number): string {
   if (!(cause instanceof Error)) return 'it failed'
-  if (cause.name === 'TimeoutError') return `nothing came within ${TIMEOUT_MS / 1000} s`
+  if (cause.name === 'TimeoutError') return `nothing came within ${timeoutMs / 1000} s`
   const below = cause.cause instanceof Error ? cause.cause : cause
   return 'code' in below ? String(below.code) : below.message
 }

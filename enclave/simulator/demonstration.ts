@@ -15,6 +15,8 @@ export interface Demonstration {
   /** Of the approved agent: 48 bytes. */
   readonly measurement: Uint8Array
   readonly agents: readonly DemonstratedAgent[]
+  /** Of the approved one. */
+  readonly attester: Attester
   /** Text of a file by which another program attests on the same machine: kept-machine.ts. Holds the chip's private key. */
   readonly machine: string
   /** As if the program in this folder ran on the same machine: what is measured is every file of it. */
@@ -88,6 +90,7 @@ function launchAgents(
   return {
     anchors: platform.anchors,
     measurement: good.measurement,
+    attester: good.attester,
     launchVerifier(program) {
       const measurement = measureAgent(readAgent(program))
       return {

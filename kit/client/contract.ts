@@ -550,7 +550,7 @@ export type Operations = {
     >
   }
   '/v1/events': {
-    /** A stream of what happens: revoked tokens, accepted policies, changed keys (role: viewer). */
+    /** A stream of what happens: revoked tokens, sessions, bans, accepted policies, changed keys (role: viewer). */
     $get: Endpoint<
       { query?: { tenant?: string }; header?: { 'Last-Event-ID'?: string } },
       Done<200, 'text', string>,
@@ -881,6 +881,734 @@ export type Operations = {
         }
       >,
       400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions': {
+    /** Evidence bound to the beginning of a transcript in; tokens, and a session that goes on, out (more is told to the role: viewer). */
+    $post: Endpoint<
+      {
+        query?: { ear?: 'legacy' }
+        header: { 'Attestation-Proof': string }
+        json: {
+          readonly tee?: string
+          readonly evidence: {
+            readonly quote: string
+            readonly auxblob?: string
+            readonly eventLog?: string
+          }
+          readonly endorsements?: {
+            readonly certificates?: ReadonlyArray<string>
+            readonly crls?: ReadonlyArray<string>
+            readonly collateral?: { readonly [name: string]: string }
+          }
+          readonly runtimeClaims: {
+            readonly nonce: string
+            readonly verifier: string
+            readonly sig_jkt: string
+            readonly enc_jkt: '' | string
+            readonly tenant: string
+            readonly agent: string
+            readonly environment: string
+            readonly session: string
+            readonly seq: string
+            readonly transcript: string
+          }
+          readonly jwk: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+          readonly enc_jwk?: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+          readonly audience?: string | ReadonlyArray<string>
+          readonly eat_nonce?: string
+          readonly transcript: {
+            readonly statement: {
+              readonly session: string
+              readonly boot: string
+              readonly seq: string
+              readonly measurements: string
+              readonly measurement_head: string
+              readonly behaviours: string
+              readonly behaviour_head: string
+              readonly dropped: string
+              readonly previous: '' | string
+              readonly policy: string
+              readonly uptime: string
+              readonly collector: string
+              readonly modes: string
+            }
+            readonly measurement: ReadonlyArray<string>
+            readonly behaviour: ReadonlyArray<string>
+          }
+        }
+      },
+      Done<
+        200,
+        'json',
+        | {
+            readonly id: string
+            readonly tokens: ReadonlyArray<{
+              readonly form: 'possession' | 'federation' | 'workload'
+              readonly audience: string
+              readonly token: string
+              readonly encoding: 'jwt' | 'jwe'
+              readonly type: 'at+jwt' | 'JWT' | 'wit+jwt'
+              readonly issuer: string
+              readonly subject: string
+              readonly expiresAt: string
+              readonly jti: string
+              readonly status: { readonly uri: string; readonly index: number }
+            }>
+            readonly logLeaf: string
+            readonly tee: string
+            readonly assurance: 'hardware' | 'simulated'
+            readonly status: 'affirming' | 'warning' | 'contraindicated' | 'none'
+            readonly trustVector: { readonly [name: string]: number }
+            readonly release: {
+              readonly environment: string
+              readonly agent: string
+              readonly version: string
+              readonly generation: number
+              readonly manifest: string
+              readonly referenceValue: string
+              readonly line: number
+              readonly changedBy: {
+                readonly commit: string
+                readonly principal: string | null
+              } | null
+            }
+            readonly layers: ReadonlyArray<{
+              readonly subject: string
+              readonly digest: string
+              readonly bound: 'hardware' | 'claimed'
+              readonly through: string | null
+            }>
+            readonly policy: { readonly commit: string; readonly digest: string }
+            readonly session: {
+              readonly id: string
+              readonly state:
+                | 'NEW'
+                | 'ACTIVE'
+                | 'LATE'
+                | 'SUSPENDED'
+                | 'QUARANTINED'
+                | 'REVOKED'
+                | 'CLOSED'
+              readonly seq: number
+              readonly nonce: string
+              readonly leaseUntil: string
+              readonly heartbeatSeconds: number
+              readonly quote: {
+                readonly dueAt: string
+                readonly demanded:
+                  | 'schedule'
+                  | 'growth'
+                  | 'policy'
+                  | 'operator'
+                  | 'suspended'
+                  | 'anomaly'
+                  | null
+              }
+              readonly policy: { readonly commit: string; readonly digest: string }
+            }
+          }
+        | {
+            readonly session: {
+              readonly id: string
+              readonly state:
+                | 'NEW'
+                | 'ACTIVE'
+                | 'LATE'
+                | 'SUSPENDED'
+                | 'QUARANTINED'
+                | 'REVOKED'
+                | 'CLOSED'
+              readonly seq: number
+              readonly nonce: string
+              readonly leaseUntil: string
+              readonly heartbeatSeconds: number
+              readonly quote: {
+                readonly dueAt: string
+                readonly demanded:
+                  | 'schedule'
+                  | 'growth'
+                  | 'policy'
+                  | 'operator'
+                  | 'suspended'
+                  | 'anomaly'
+                  | null
+              }
+              readonly policy: { readonly commit: string; readonly digest: string }
+            }
+          }
+      >,
+      400 | 403 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+    /** Which sessions there are, and how each stands at this moment (role: viewer). */
+    $get: Endpoint<
+      {
+        query?: {
+          tenant?: string
+          environment?: string
+          agent?: string
+          standing?: 'open' | 'suspended' | 'quarantined' | 'revoked' | 'closed'
+          after?: string
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly sessions: ReadonlyArray<{
+            readonly id: string
+            readonly tenant: string
+            readonly environment: string
+            readonly agent: string
+            readonly state:
+              | 'NEW'
+              | 'ACTIVE'
+              | 'LATE'
+              | 'SUSPENDED'
+              | 'QUARANTINED'
+              | 'REVOKED'
+              | 'CLOSED'
+            readonly standing: 'open' | 'suspended' | 'quarantined' | 'revoked' | 'closed'
+            readonly reason: string
+            readonly by: string
+            readonly changedAt: string
+            readonly openedAt: string
+            readonly heardAt: string
+            readonly leaseUntil: string
+            readonly quotedAt: string
+            readonly heartbeatSeconds: number
+            readonly attestEverySeconds: number
+            readonly demanded:
+              | 'schedule'
+              | 'growth'
+              | 'policy'
+              | 'operator'
+              | 'suspended'
+              | 'anomaly'
+              | null
+            readonly seq: number
+            readonly measurements: number
+            readonly behaviours: number
+            readonly dropped: number
+            readonly modes: ReadonlyArray<string>
+          }>
+          readonly after: string | null
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id/heartbeats': {
+    /** An agent says that it is there, and what it loaded and did since it said so last (more is told to the role: viewer). */
+    $post: Endpoint<
+      { param: { id: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly id: string
+          readonly state:
+            | 'NEW'
+            | 'ACTIVE'
+            | 'LATE'
+            | 'SUSPENDED'
+            | 'QUARANTINED'
+            | 'REVOKED'
+            | 'CLOSED'
+          readonly seq: number
+          readonly nonce: string
+          readonly leaseUntil: string
+          readonly heartbeatSeconds: number
+          readonly quote: {
+            readonly dueAt: string
+            readonly demanded:
+              | 'schedule'
+              | 'growth'
+              | 'policy'
+              | 'operator'
+              | 'suspended'
+              | 'anomaly'
+              | null
+          }
+          readonly policy: { readonly commit: string; readonly digest: string }
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id/attestations': {
+    /** A new full quote over the transcript as it stands: tokens, and the session is ACTIVE again (more is told to the role: viewer). */
+    $post: Endpoint<
+      {
+        param: { id: string }
+        query?: { ear?: 'legacy' }
+        header: { 'Attestation-Proof': string }
+        json: {
+          readonly tee?: string
+          readonly evidence: {
+            readonly quote: string
+            readonly auxblob?: string
+            readonly eventLog?: string
+          }
+          readonly endorsements?: {
+            readonly certificates?: ReadonlyArray<string>
+            readonly crls?: ReadonlyArray<string>
+            readonly collateral?: { readonly [name: string]: string }
+          }
+          readonly runtimeClaims: {
+            readonly nonce: string
+            readonly verifier: string
+            readonly sig_jkt: string
+            readonly enc_jkt: '' | string
+            readonly tenant: string
+            readonly agent: string
+            readonly environment: string
+            readonly session: string
+            readonly seq: string
+            readonly transcript: string
+          }
+          readonly jwk: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+          readonly enc_jwk?: {
+            readonly kty: 'EC'
+            readonly crv: 'P-256'
+            readonly x: string
+            readonly y: string
+          }
+          readonly audience?: string | ReadonlyArray<string>
+          readonly eat_nonce?: string
+          readonly transcript: {
+            readonly statement: {
+              readonly session: string
+              readonly boot: string
+              readonly seq: string
+              readonly measurements: string
+              readonly measurement_head: string
+              readonly behaviours: string
+              readonly behaviour_head: string
+              readonly dropped: string
+              readonly previous: '' | string
+              readonly policy: string
+              readonly uptime: string
+              readonly collector: string
+              readonly modes: string
+            }
+            readonly measurement: ReadonlyArray<string>
+            readonly behaviour: ReadonlyArray<string>
+          }
+        }
+      },
+      Done<
+        200,
+        'json',
+        | {
+            readonly id: string
+            readonly tokens: ReadonlyArray<{
+              readonly form: 'possession' | 'federation' | 'workload'
+              readonly audience: string
+              readonly token: string
+              readonly encoding: 'jwt' | 'jwe'
+              readonly type: 'at+jwt' | 'JWT' | 'wit+jwt'
+              readonly issuer: string
+              readonly subject: string
+              readonly expiresAt: string
+              readonly jti: string
+              readonly status: { readonly uri: string; readonly index: number }
+            }>
+            readonly logLeaf: string
+            readonly tee: string
+            readonly assurance: 'hardware' | 'simulated'
+            readonly status: 'affirming' | 'warning' | 'contraindicated' | 'none'
+            readonly trustVector: { readonly [name: string]: number }
+            readonly release: {
+              readonly environment: string
+              readonly agent: string
+              readonly version: string
+              readonly generation: number
+              readonly manifest: string
+              readonly referenceValue: string
+              readonly line: number
+              readonly changedBy: {
+                readonly commit: string
+                readonly principal: string | null
+              } | null
+            }
+            readonly layers: ReadonlyArray<{
+              readonly subject: string
+              readonly digest: string
+              readonly bound: 'hardware' | 'claimed'
+              readonly through: string | null
+            }>
+            readonly policy: { readonly commit: string; readonly digest: string }
+            readonly session: {
+              readonly id: string
+              readonly state:
+                | 'NEW'
+                | 'ACTIVE'
+                | 'LATE'
+                | 'SUSPENDED'
+                | 'QUARANTINED'
+                | 'REVOKED'
+                | 'CLOSED'
+              readonly seq: number
+              readonly nonce: string
+              readonly leaseUntil: string
+              readonly heartbeatSeconds: number
+              readonly quote: {
+                readonly dueAt: string
+                readonly demanded:
+                  | 'schedule'
+                  | 'growth'
+                  | 'policy'
+                  | 'operator'
+                  | 'suspended'
+                  | 'anomaly'
+                  | null
+              }
+              readonly policy: { readonly commit: string; readonly digest: string }
+            }
+          }
+        | {
+            readonly session: {
+              readonly id: string
+              readonly state:
+                | 'NEW'
+                | 'ACTIVE'
+                | 'LATE'
+                | 'SUSPENDED'
+                | 'QUARANTINED'
+                | 'REVOKED'
+                | 'CLOSED'
+              readonly seq: number
+              readonly nonce: string
+              readonly leaseUntil: string
+              readonly heartbeatSeconds: number
+              readonly quote: {
+                readonly dueAt: string
+                readonly demanded:
+                  | 'schedule'
+                  | 'growth'
+                  | 'policy'
+                  | 'operator'
+                  | 'suspended'
+                  | 'anomaly'
+                  | null
+              }
+              readonly policy: { readonly commit: string; readonly digest: string }
+            }
+          }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id/tokens': {
+    /** New tokens in place of those that end, on the evidence of the last quote. */
+    $post: Endpoint<
+      { param: { id: string }; query?: { ear?: 'legacy' } },
+      Done<
+        200,
+        'json',
+        {
+          readonly tokens: ReadonlyArray<{
+            readonly form: 'possession' | 'federation' | 'workload'
+            readonly audience: string
+            readonly token: string
+            readonly encoding: 'jwt' | 'jwe'
+            readonly type: 'at+jwt' | 'JWT' | 'wit+jwt'
+            readonly issuer: string
+            readonly subject: string
+            readonly expiresAt: string
+            readonly jti: string
+            readonly status: { readonly uri: string; readonly index: number }
+          }>
+          readonly logLeaf: string
+        }
+      >,
+      400 | 401 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id/close': {
+    /** The agent is done: its session is closed, and its tokens are revoked. */
+    $post: Endpoint<
+      { param: { id: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly id: string
+          readonly state:
+            | 'NEW'
+            | 'ACTIVE'
+            | 'LATE'
+            | 'SUSPENDED'
+            | 'QUARANTINED'
+            | 'REVOKED'
+            | 'CLOSED'
+          readonly seq: number
+          readonly nonce: string
+          readonly leaseUntil: string
+          readonly heartbeatSeconds: number
+          readonly quote: {
+            readonly dueAt: string
+            readonly demanded:
+              | 'schedule'
+              | 'growth'
+              | 'policy'
+              | 'operator'
+              | 'suspended'
+              | 'anomaly'
+              | null
+          }
+          readonly policy: { readonly commit: string; readonly digest: string }
+        }
+      >,
+      400 | 401 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id': {
+    /** One session: what it measured, what is wrong with it, and what brought it down (role: viewer). */
+    $get: Endpoint<
+      { param: { id: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly id: string
+          readonly tenant: string
+          readonly environment: string
+          readonly agent: string
+          readonly state:
+            | 'NEW'
+            | 'ACTIVE'
+            | 'LATE'
+            | 'SUSPENDED'
+            | 'QUARANTINED'
+            | 'REVOKED'
+            | 'CLOSED'
+          readonly standing: 'open' | 'suspended' | 'quarantined' | 'revoked' | 'closed'
+          readonly reason: string
+          readonly by: string
+          readonly changedAt: string
+          readonly openedAt: string
+          readonly heardAt: string
+          readonly leaseUntil: string
+          readonly quotedAt: string
+          readonly heartbeatSeconds: number
+          readonly attestEverySeconds: number
+          readonly demanded:
+            | 'schedule'
+            | 'growth'
+            | 'policy'
+            | 'operator'
+            | 'suspended'
+            | 'anomaly'
+            | null
+          readonly seq: number
+          readonly measurements: number
+          readonly behaviours: number
+          readonly dropped: number
+          readonly modes: ReadonlyArray<string>
+          readonly subject: string
+          readonly issuer: string
+          readonly jkt: string
+          readonly platforms: ReadonlyArray<string>
+          readonly boot: string
+          readonly collector: string
+          readonly appraisal: string
+          readonly statement: string
+          readonly heads: {
+            readonly measurement: string
+            readonly behaviour: string
+            readonly register: string
+          }
+          readonly usage: { readonly [name: string]: string | number }
+          readonly policyDigest: string
+          readonly measured: {
+            readonly kinds: { readonly [name: string]: number }
+            readonly newest: ReadonlyArray<{
+              readonly kind: string
+              readonly path: string
+              readonly digest: string
+            }>
+          }
+          readonly findings: ReadonlyArray<{ readonly id: string; readonly detail: string }>
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/sessions/:id/actions': {
+    /** Quarantines, releases or evicts a session, or asks it for a full quote (role: operator). */
+    $post: Endpoint<
+      {
+        param: { id: string }
+        json: {
+          readonly action: 'quarantine' | 'release' | 'evict' | 'quote'
+          readonly reason: string
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly id: string
+          readonly tenant: string
+          readonly environment: string
+          readonly agent: string
+          readonly state:
+            | 'NEW'
+            | 'ACTIVE'
+            | 'LATE'
+            | 'SUSPENDED'
+            | 'QUARANTINED'
+            | 'REVOKED'
+            | 'CLOSED'
+          readonly standing: 'open' | 'suspended' | 'quarantined' | 'revoked' | 'closed'
+          readonly reason: string
+          readonly by: string
+          readonly changedAt: string
+          readonly openedAt: string
+          readonly heardAt: string
+          readonly leaseUntil: string
+          readonly quotedAt: string
+          readonly heartbeatSeconds: number
+          readonly attestEverySeconds: number
+          readonly demanded:
+            | 'schedule'
+            | 'growth'
+            | 'policy'
+            | 'operator'
+            | 'suspended'
+            | 'anomaly'
+            | null
+          readonly seq: number
+          readonly measurements: number
+          readonly behaviours: number
+          readonly dropped: number
+          readonly modes: ReadonlyArray<string>
+        }
+      >,
+      400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/session-summary': {
+    /** How many sessions are in which state, and what watching them costs (role: viewer). */
+    $get: Endpoint<
+      { query?: { tenant?: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly tenant: string
+          readonly sessions: number
+          readonly states: { readonly [name: string]: number }
+          readonly heartbeatsPerMinute: number
+          readonly quotesPerMinute: number
+          readonly agents: ReadonlyArray<{
+            readonly environment: string
+            readonly agent: string
+            readonly sessions: number
+            readonly heartbeatSeconds: number
+            readonly attestEverySeconds: number
+            readonly heartbeatsPerMinute: number
+            readonly quotesPerMinute: number
+          }>
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+  }
+  '/v1/bans': {
+    /** Which machines may not be attested, for which agents (role: viewer). */
+    $get: Endpoint<
+      { query?: { tenant?: string } },
+      Done<
+        200,
+        'json',
+        {
+          readonly bans: ReadonlyArray<{
+            readonly tenant: string
+            readonly platform: string
+            readonly agent: { readonly environment: string; readonly agent: string } | null
+            readonly reason: string
+            readonly by: string
+            readonly at: string
+          }>
+        }
+      >,
+      400 | 401 | 403 | 404 | 429 | 500 | 503
+    >
+    /** Bans a machine, for one agent or for every one: no session and no token until it is lifted (role: operator). */
+    $post: Endpoint<
+      {
+        json: {
+          readonly tenant?: string
+          readonly platform?: string
+          readonly session?: string
+          readonly agent?: { readonly environment: string; readonly agent: string }
+          readonly reason: string
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly bans: ReadonlyArray<{
+            readonly tenant: string
+            readonly platform: string
+            readonly agent: { readonly environment: string; readonly agent: string } | null
+            readonly reason: string
+            readonly by: string
+            readonly at: string
+          }>
+          readonly sessions: number
+          readonly next: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503
+    >
+  }
+  '/v1/bans/lifts': {
+    /** Lifts a ban (role: operator). */
+    $post: Endpoint<
+      {
+        json: {
+          readonly tenant?: string
+          readonly platform: string
+          readonly agent?: { readonly environment: string; readonly agent: string }
+          readonly reason: string
+        }
+      },
+      Done<
+        200,
+        'json',
+        {
+          readonly lifted: {
+            readonly tenant: string
+            readonly platform: string
+            readonly agent: { readonly environment: string; readonly agent: string } | null
+            readonly reason: string
+            readonly by: string
+            readonly at: string
+          }
+          readonly next: string
+        }
+      >,
+      400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503
     >
   }
   '/v1/log/checkpoint': {

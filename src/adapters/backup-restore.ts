@@ -196,6 +196,7 @@ async function startAfresh(
   await session.rows({ text: 'update status_lists set next = capacity' })
   // A nonce that was spent after the backup would be good again.
   await session.rows({ text: 'delete from broker_sessions' })
+  await suspendSessions(session, at)
   await jumpEvents(session, at)
   const [head] = await session.rows({ text: 'select size, checkpoint from log_head' })
   return {
@@ -203,6 +204,28 @@ async function startAfresh(
     forgottenKeys: forgotten.length,
     log: head && { size: Number(head.size), checkpoint: String(head.checkpoint) },
   }
+}
+
+/**
+ * What a session said after the backup is lost, and so may be said again, or otherwise: messages that somebody kept, or
+ * another history from the same checkpoint. So it goes on only with a quote over a new challenge, judged as any other; an
+ * agent that is ahead of what is stored cannot, and opens another. Its last answer is not told again. Who was quarantined or
+ * banned after the backup is so no more: operators say it again, by what webhooks told them (docs/operations.md).
+ */
+async function suspendSessions(session: SqlSession, at: Date): Promise<void> {
+  const because = {
+    reason: 'the database was restored from a backup, and what the session said since then is lost',
+    by: 'restore',
+  }
+  await session.rows({
+    text: `update sessions set standing = 'suspended', changed_at = $1, because = $2,
+        revision = revision + 1
+      where standing = 'open'`,
+    values: [at, JSON.stringify(because)],
+  })
+  await session.rows({ text: 'update sessions set last_digest = null, last_answer = null' })
+  // Whoever held them is not there any more.
+  await session.rows({ text: 'update webhook_cursors set held_until = $1', values: [at] })
 }
 
 /**

@@ -1,6 +1,11 @@
 /** Attestations with the evidence and the endorsements that they rest on, in memory. */
 import type { PendingLeaf } from '../service/log-ports.ts'
-import type { AppraisalRecord, KeptEndorsements, Store } from '../service/ports.ts'
+import type {
+  AppraisalRecord,
+  KeptEndorsements,
+  RecordedAttestation,
+  Store,
+} from '../service/ports.ts'
 import type { TokenRecord } from '../service/token-ports.ts'
 import { fault } from './memory-fault.ts'
 import { isUuid } from './uuid-text.ts'
@@ -22,23 +27,33 @@ export interface Companions {
   readonly queue: (leaves: readonly PendingLeaf[]) => void
 }
 
-export function memoryAppraisals({ prepareTokens, queue }: Companions): AppraisalStore {
+interface MemoryAppraisals extends AppraisalStore {
+  /** `recordAttestation`, at once. */
+  readonly record: (
+    attestation: RecordedAttestation,
+  ) => Awaited<ReturnType<AppraisalStore['recordAttestation']>>
+}
+
+export function memoryAppraisals({ prepareTokens, queue }: Companions): MemoryAppraisals {
   const used = new Map<string, Date>()
   const appraisals = new Map<string, AppraisalRecord>()
   const endorsements = new Map<string, KeptEndorsements['parts']>()
+  const record: MemoryAppraisals['record'] = (attestation) => {
+    const { challenge, appraisal, endorsements: held, tokens, leaf } = attestation
+    if (used.has(challenge.id)) return 'challenge-used'
+    if (appraisals.has(appraisal.id)) throw fault(`there is an appraisal ${appraisal.id} already`)
+    const keepTokens = prepareTokens(tokens)
+    queue([leaf])
+    // From here on nothing throws.
+    keepTokens()
+    used.set(challenge.id, challenge.expiresAt)
+    appraisals.set(appraisal.id, appraisal)
+    if (held) endorsements.set(held.digest, held.parts)
+    return 'recorded'
+  }
   return {
-    async recordAttestation({ challenge, appraisal, endorsements: held, tokens, leaf }) {
-      if (used.has(challenge.id)) return 'challenge-used'
-      if (appraisals.has(appraisal.id)) throw fault(`there is an appraisal ${appraisal.id} already`)
-      const keepTokens = prepareTokens(tokens)
-      queue([leaf])
-      // From here on nothing throws.
-      keepTokens()
-      used.set(challenge.id, challenge.expiresAt)
-      appraisals.set(appraisal.id, appraisal)
-      if (held) endorsements.set(held.digest, held.parts)
-      return 'recorded'
-    },
+    record,
+    recordAttestation: async (attestation) => record(attestation),
     findAppraisal: async (id) => appraisals.get(id),
     findEndorsements: async (digest) => endorsements.get(digest),
     async appraisalsOf(tenant, { since, limit, before }) {

@@ -10,6 +10,7 @@ import { memoryApprovals } from './memory-approvals.ts'
 import { memoryBrokerSessions } from './memory-broker-sessions.ts'
 import { fault } from './memory-fault.ts'
 import { memoryResources } from './memory-resources.ts'
+import type { MemorySessions } from './memory-sessions.ts'
 
 export interface Companions {
   /** Throws, and queues none, where one of these leaves waits already. */
@@ -20,11 +21,12 @@ export interface Companions {
     readonly isUsed: (id: string) => boolean
     readonly use: (id: string, expiresAt: Date) => void
   }
+  readonly isHeard: MemorySessions['isHeard']
 }
 
 const MINUTE = 60_000
 
-export function memoryReleases({ queue, isLive, proofs }: Companions): ReleaseStore {
+export function memoryReleases({ queue, isLive, proofs, isHeard }: Companions): ReleaseStore {
   const { known, ...resources } = memoryResources(queue)
   const { isGiven, forget: forgetApprovals, ...approvals } = memoryApprovals(queue)
   const { isAttested, ...sessions } = memoryBrokerSessions(queue)
@@ -42,6 +44,7 @@ export function memoryReleases({ queue, isLive, proofs }: Companions): ReleaseSt
     const { release, revision, proof, approval } = recorded
     const { at, tenant, resource, face, jti } = release
     if (!isHeld(face, jti, tenant, at)) return 'token-revoked'
+    if (face === 'releases' && !isHeard(jti, tenant, recorded.session)) return 'session-over'
     if (proof && proofs.isUsed(proof.id)) return 'proof-used'
     if (known(tenant, resource)?.revision !== revision) return 'resource-changed'
     if (!hasVersion(release)) return 'version-revoked'
@@ -67,10 +70,12 @@ export function memoryReleases({ queue, isLive, proofs }: Companions): ReleaseSt
       return 'recorded'
     },
     findRelease: async (id) => releases.get(id),
-    async renewLease(id, { at, until, jti, proof }) {
+    async renewLease(id, { at, until, jti, proof, session }) {
       const release = releases.get(id)
       if (!release?.leaseUntil || release.leaseUntil < at) return 'lease-over'
       if (!isHeld(release.face, jti, release.tenant, at)) return 'token-revoked'
+      if (release.face === 'releases' && !isHeard(jti, release.tenant, session))
+        return 'session-over'
       if (proofs.isUsed(proof.id)) return 'proof-used'
       if (!hasVersion(release)) return 'version-revoked'
       proofs.use(proof.id, proof.expiresAt)

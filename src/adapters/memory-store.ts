@@ -6,21 +6,25 @@ import { memoryKeys } from './memory-keys.ts'
 import { memoryLog } from './memory-log.ts'
 import { memoryPolicies } from './memory-policies.ts'
 import { memoryReleases } from './memory-releases.ts'
+import { memorySessions } from './memory-sessions.ts'
 import { memoryTokens } from './memory-tokens.ts'
 
 /** Every method throws what the others throw, so that a test on this store finds what would fail on them. */
 export function memoryStore(): Store {
   const { publish, ...events } = memoryEvents()
   const { queue, ...log } = memoryLog()
-  const { prepare, isLive, proofs, ...tokens } = memoryTokens({ publish, queue })
+  const { prepare, isLive, proofs, ofSessions, ...tokens } = memoryTokens({ publish, queue })
+  const { record, ...appraisals } = memoryAppraisals({ prepareTokens: prepare, queue })
+  const { isHeard, ...sessions } = memorySessions({ publish, queue, record, prepare, ofSessions })
   return {
-    ...memoryAppraisals({ prepareTokens: prepare, queue }),
+    ...appraisals,
     ...memoryPolicies({ publish, queue }),
     ...memoryKeys({ publish, queue }),
     ...tokens,
     ...events,
     ...log,
-    ...memoryReleases({ queue, isLive, proofs }),
+    ...memoryReleases({ queue, isLive, proofs, isHeard }),
+    ...sessions,
     ping: async () => {},
     close: async () => {},
   }

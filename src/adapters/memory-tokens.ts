@@ -3,6 +3,7 @@ import type { PendingLeaf } from '../service/log-ports.ts'
 import type {
   KnownToken,
   OnceKind,
+  Revocation,
   TokenRecord,
   TokenSelection,
   TokenStore,
@@ -18,14 +19,29 @@ export interface Companions {
   readonly queue: (leaves: readonly PendingLeaf[]) => void
 }
 
+/** What sessions do with their tokens. */
+export interface SessionTokens {
+  readonly sessionOf: (jti: string) => { readonly id: string; readonly jkt: string } | undefined
+  readonly liveOf: (session: string, at: Date) => readonly TokenRecord[]
+  /** Those that `liveOf` named. Never throws. */
+  readonly revoke: (tokens: readonly TokenRecord[], revocation: Revocation) => void
+}
+
 export function memoryTokens({ publish, queue }: Companions): TokenStore & {
   readonly prepare: (tokens: readonly TokenRecord[]) => () => void
+  readonly ofSessions: SessionTokens
 } & Pick<ReleaseCompanions, 'isLive' | 'proofs'> {
   const known = new Map<string, KnownToken>()
   const proofs = new Map<string, Date>()
   const isLive = (at: Date) => (token: KnownToken) => token.expiresAt > at && !token.revocation
   const keyOf = (kind: OnceKind, id: string) => `${kind} ${id}`
   const lists = statusLists()
+  const revoke: SessionTokens['revoke'] = (tokens, revocation) => {
+    for (const token of tokens) {
+      known.set(token.jti, { ...token, revocation })
+      publish(revocationEvent(token, revocation))
+    }
+  }
   return {
     prepare(tokens) {
       const jtis = new Set(tokens.map(({ jti }) => jti))
@@ -38,6 +54,19 @@ export function memoryTokens({ publish, queue }: Companions): TokenStore & {
     isLive(jti, tenant, at) {
       const token = known.get(jti)
       return token?.tenant === tenant && isLive(at)(token)
+    },
+    ofSessions: {
+      sessionOf(jti) {
+        const { session, jkt } = known.get(jti) ?? {}
+        return session === undefined || jkt === undefined ? undefined : { id: session, jkt }
+      },
+      liveOf: (session, at) =>
+        [...known.values()]
+          .filter((token) => token.session === session)
+          .filter(isLive(at))
+          .toSorted(byJti)
+          .map(recordOf),
+      revoke,
     },
     proofs: {
       isUsed: (id) => proofs.has(keyOf('dpop', id)),
@@ -59,12 +88,10 @@ export function memoryTokens({ publish, queue }: Companions): TokenStore & {
         .toSorted()
         .flatMap((jti) => known.get(jti) ?? [])
         .filter(isLive(revocation.at))
-      queue(fallen.map((token) => leafOf(recordOf(token))))
-      for (const token of fallen) {
-        known.set(token.jti, { ...token, revocation })
-        publish(revocationEvent(token, revocation))
-      }
-      return fallen.map(recordOf)
+        .map(recordOf)
+      queue(fallen.map(leafOf))
+      revoke(fallen, revocation)
+      return fallen
     },
     takeStatusBlock: async (issuer, request) => lists.take(issuer, request),
     async statusList(list, at) {
@@ -112,7 +139,7 @@ function statusLists() {
 }
 
 function agrees(token: TokenRecord, selection: TokenSelection): boolean {
-  return (['jti', 'appraisal', 'jkt', 'environment', 'agent'] as const).every(
+  return (['jti', 'appraisal', 'jkt', 'environment', 'agent', 'session'] as const).every(
     (name) => selection[name] === undefined || selection[name] === token[name],
   )
 }

@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { openSshPrivateKey, sshKeyOf, sshKeyText } from '../policy/signatures/ssh-key.ts'
-import { commitSigned, initRepository } from './signed-commit.ts'
+import { type CommitSigner, commitSigned, initRepository } from './signed-commit.ts'
 
 export interface NewPolicyRepository {
   /** Empty or absent. */
@@ -48,7 +48,7 @@ export async function makePolicyRepository(
       searchPath,
       files,
       message,
-      signer: { privateKey: signer.privateKey, ...identityOf(signer) },
+      signer: committer(signer),
     })
   await configure(path, searchPath, settingsFor(signers[0], keysDirectory))
   return { commit }
@@ -60,6 +60,10 @@ async function writeKey(folder: string, { principal, privateKey }: Signer): Prom
   await writeFile(file, openSshPrivateKey(privateKey, principal), { mode: 0o600, flag: 'wx' })
   const publicKey = sshKeyText(sshKeyOf(createPublicKey(privateKey)))
   await writeFile(`${file}.pub`, `${publicKey} ${principal}\n`, { flag: 'wx' })
+}
+
+export function committer(signer: Signer): CommitSigner {
+  return { privateKey: signer.privateKey, ...identityOf(signer) }
 }
 
 function identityOf({ principal }: Signer) {

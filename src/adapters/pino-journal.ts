@@ -78,6 +78,13 @@ const levels: Readonly<Record<JournalEntry['event'], JournalLevel>> = {
   'log.resumed': 'info',
   'log.witnesses': 'warn',
   'clock.stepped': 'warn',
+  'service.away': 'warn',
+  'session.tokens': 'info',
+  'session.opened': 'info',
+  'session.changed': 'warn',
+  'ban.changed': 'warn',
+  'webhook.failing': 'warn',
+  'webhook.delivers': 'info',
   'service.started': 'info',
   'service.stopped': 'info',
 }

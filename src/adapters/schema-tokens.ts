@@ -19,7 +19,7 @@ export const keys = pgTable(
 )
 
 /**
- * Two indexes and no more, because every attestation pays for each. Tokens of an appraisal are named in its record; what
+ * Few indexes, because every attestation pays for each. Tokens of an appraisal are named in its record; what
  * an operator selects by (key, agent) is looked for among the tokens of one tenant that still live.
  */
 export const tokens = pgTable(
@@ -44,9 +44,12 @@ export const tokens = pgTable(
     revocationReason: text('revocation_reason').$type<Revocation['reason']>(),
     revocationDetail: text('revocation_detail'),
     revokedBy: text('revoked_by'),
+    session: text(),
   },
-  ({ expiresAt, list, index: slot, revokedAt }) => [
+  ({ expiresAt, list, index: slot, revokedAt, session }) => [
     index().on(expiresAt),
+    // One attestation alone does not pay for it.
+    index('tokens_session_index').on(session, expiresAt).where(isNotNull(session)),
     // A status list is made of the few that were revoked.
     index('tokens_revoked_index').on(list, slot).where(isNotNull(revokedAt)),
   ],

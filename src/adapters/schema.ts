@@ -1,6 +1,6 @@
 /**
- * The tables, for PGlite and PostgreSQL alike: here evidence and policies, and the rest in schema-tokens.ts, schema-log.ts
- * and schema-releases.ts. `npm run migrations` writes what a change means into migrations/, whose files are applied in
+ * The tables, for PGlite and PostgreSQL alike: here evidence and policies, and the rest in schema-tokens.ts, schema-log.ts,
+ * schema-releases.ts and schema-sessions.ts. `npm run migrations` writes what a change means into migrations/, whose files are applied in
  * order, each once.
  */
 import { index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'

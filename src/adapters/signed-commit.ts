@@ -110,6 +110,18 @@ export async function commitSigned(request: SignedCommit): Promise<string> {
   return commit
 }
 
+/** The newest commit of a branch. Throws Problem('policy-unavailable'). */
+export async function headOf({
+  repository,
+  searchPath,
+  branch,
+}: Pick<SignedCommit, 'repository' | 'searchPath'> & { readonly branch: string }): Promise<
+  string | undefined
+> {
+  const ref = `refs/heads/${branch}^{commit}`
+  return await gitIn(repository, searchPath).ask(['rev-parse', '--verify', '--quiet', ref])
+}
+
 const TIMEOUT_MS = 60_000
 const SCRATCH = 'refs/heads/vouchsafe-scratch'
 

@@ -5,7 +5,7 @@ import { decodeParts } from './endorsement-cache-encoding.ts'
 import { appraisals, contents, driftReports } from './schema.ts'
 import { answered } from './sql-answered.ts'
 import { recordsOf } from './sql-appraisal-document.ts'
-import { CONTENTS_OUTLIVE_MS, recentContents } from './sql-contents.ts'
+import { CONTENTS_OUTLIVE_MS, type RecentContents } from './sql-contents.ts'
 import type { SqlEngine } from './sql-engine.ts'
 import { dropPartitions, makePartitions } from './sql-partitions.ts'
 import { deleteOld } from './sql-prune.ts'
@@ -22,9 +22,8 @@ type AppraisalStore = Pick<
   | 'pruneChallenges'
 >
 
-export function sqlAppraisals(engine: SqlEngine): AppraisalStore {
+export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): AppraisalStore {
   const { database } = engine
-  const recent = recentContents()
   return {
     recordAttestation: attestationRecorder(engine, recent),
 

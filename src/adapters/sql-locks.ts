@@ -14,6 +14,7 @@ export const locks = {
   partitions: [SINGLE, 2],
   log: [SINGLE, 3],
   migrations: [SINGLE, 4],
+  alive: [SINGLE, 5],
   keysOf: (purpose: string): Lock => [SINGLE + 1, purpose],
   statusListsOf: (issuer: string): Lock => [SINGLE + 2, issuer],
   resourcesOf: (tenant: string): Lock => [SINGLE + 3, tenant],

@@ -17,7 +17,7 @@ import {
   type RecentContents,
   type SentContent,
 } from './sql-contents.ts'
-import type { SqlEngine, Statement } from './sql-engine.ts'
+import type { SqlEngine, SqlSession, Statement } from './sql-engine.ts'
 import { groupCommit } from './sql-group-commit.ts'
 import { leafColumns, nextBody, queueFrom } from './sql-leaves.ts'
 
@@ -26,9 +26,11 @@ const MOST_IN_A_BATCH = 64
 /** Some seconds of work. */
 const MOST_WAITING = 10_000
 
-interface Prepared extends RecordedAttestation {
+/** With what it has in common with others. */
+export interface PreparedAttestation extends RecordedAttestation {
   readonly named: Named
 }
+type Prepared = PreparedAttestation
 
 type Outcome = 'recorded' | 'challenge-used'
 
@@ -41,30 +43,40 @@ export function attestationRecorder(
     inFlight: engine.concurrency,
     gatherMs: engine.gatherMs,
     mostWaiting: MOST_WAITING,
-    write: (batch) => write(engine, recent, batch),
+    async write(batch) {
+      const { outcomes, remember } = await writeAttestations(engine, recent, batch)
+      remember()
+      return outcomes
+    },
   })
-  return (attestation) =>
-    answered(async () => {
-      const { appraisal, endorsements } = attestation
-      return await commit({ ...attestation, named: contentsOf(appraisal, endorsements) })
-    })
+  return (attestation) => answered(async () => await commit(prepareAttestation(attestation)))
 }
 
-async function write(
-  engine: SqlEngine,
+export function prepareAttestation(attestation: RecordedAttestation): PreparedAttestation {
+  const { appraisal, endorsements } = attestation
+  return { ...attestation, named: contentsOf(appraisal, endorsements) }
+}
+
+/** `remember`: to be called once they are committed, so that what they have in common is not sent again. */
+export async function writeAttestations(
+  session: SqlSession,
   recent: RecentContents,
-  batch: readonly Prepared[],
-): Promise<readonly Outcome[]> {
+  batch: readonly PreparedAttestation[],
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly remember: () => void }> {
   const firsts = firstOfEachChallenge(batch)
-  const rows = await engine.rows(statementFor(firsts, recent))
+  const rows = await session.rows(statementFor(firsts, recent))
   const winners = new Set(rows.map(({ challenge }) => challenge))
-  for (const { appraisal, named, challenge } of firsts)
-    if (winners.has(challenge.id))
-      for (const content of all(named)) recent.remember(content, appraisal.at)
   const isFirst = new Set(firsts)
-  return batch.map((each) =>
-    isFirst.has(each) && winners.has(each.challenge.id) ? 'recorded' : 'challenge-used',
-  )
+  return {
+    outcomes: batch.map((each) =>
+      isFirst.has(each) && winners.has(each.challenge.id) ? 'recorded' : 'challenge-used',
+    ),
+    remember() {
+      for (const { appraisal, named, challenge } of firsts)
+        if (winners.has(challenge.id))
+          for (const content of all(named)) recent.remember(content, appraisal.at)
+    },
+  }
 }
 
 /** In one order for everybody, so that two replicas that write the same challenges wait for each other and never in a circle. */
@@ -127,7 +139,7 @@ const attestationColumns: readonly Column<Prepared>[] = [
   ),
 ]
 
-const tokenColumns: readonly Column<TokenRecord>[] = [
+export const tokenColumns: readonly Column<TokenRecord>[] = [
   { name: 'jti', type: 'text', of: ({ jti }) => jti },
   { name: 'appraisal', type: 'uuid', of: ({ appraisal }) => appraisal },
   { name: 'tenant', type: 'text', of: ({ tenant }) => tenant },
@@ -143,8 +155,9 @@ const tokenColumns: readonly Column<TokenRecord>[] = [
   { name: 'expires_at', type: 'timestamptz', of: ({ expiresAt }) => expiresAt },
   { name: 'list', type: 'integer', of: ({ status }) => status.list },
   { name: 'index', type: 'integer', of: ({ status }) => status.index },
+  { name: 'session', type: 'text', of: ({ session }) => session ?? null },
 ]
-const tokenNames = tokenColumns.map(({ name }) => name).join(', ')
+export const tokenNames = tokenColumns.map(({ name }) => name).join(', ')
 
 interface IssuedToken {
   readonly challenge: string

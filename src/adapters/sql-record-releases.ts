@@ -117,6 +117,12 @@ const columns: readonly Column<Placed>[] = [
   },
   { name: 'approval', type: 'text', of: ({ recorded }) => recorded.approval?.id ?? null },
   { name: 'at_least', type: 'integer', of: ({ recorded }) => recorded.approval?.atLeast ?? null },
+  { name: 'session', type: 'text', of: ({ recorded }) => recorded.session?.id ?? null },
+  {
+    name: 'heard_since',
+    type: 'timestamptz',
+    of: ({ recorded }) => recorded.session?.heardSince ?? null,
+  },
   { name: 'per_minute', type: 'integer', of: ({ recorded }) => recorded.releasesPerMinute ?? null },
   {
     name: 'at_minute',
@@ -142,6 +148,7 @@ const text = `
     select given.*, held_resources.counted_minute, held_resources.counted,
       case
         when ${fallen.token('given')} then 'token-revoked'
+        when ${fallen.session('given')} then 'session-over'
         when ${fallen.proof} then 'proof-used'
         when held_resources.revision is distinct from given.revision then 'resource-changed'
         when ${fallen.version} then 'version-revoked'

@@ -10,17 +10,28 @@
  * are any. For a row that one alone may hold all stand in one queue. Only versions are shared, by those who hold the row of
  * their resource already.
  *
- * In one order for everybody, so that nobody waits in a circle: tokens by jti, then sessions by id, then resources, then versions, then proofs.
+ * In one order for everybody, so that nobody waits in a circle: agents' sessions by id, tokens by jti, then handshakes by id,
+ * then resources, then versions, then proofs.
  * Each `count(*)` is there for that: it makes the rows before it be locked first, all of them.
  */
 
-/** `from`: a CTE with `face`, `jti`, `tenant`, `resource` and `version`. Makes `held_` tokens, sessions, resources, versions. */
+/**
+ * `from`: a CTE with `face`, `jti`, `session`, `tenant`, `resource` and `version`. Makes `held_` watches (agents' sessions),
+ * tokens, sessions (handshakes), resources, versions.
+ */
 export function heldFor(from: string): string {
   return `
+    held_watches as materialized (
+      select id, sessions.tenant, sessions.jkt, sessions.standing, sessions.heard_at
+      from (select distinct session as id from ${from} where session is not null) as wanted
+      join sessions using (id)
+      order by id for no key update of sessions
+    ),
     held_tokens as materialized (
-      select jti, tokens.tenant, tokens.expires_at, tokens.revoked_at
+      select jti, tokens.tenant, tokens.expires_at, tokens.revoked_at, tokens.session, tokens.jkt
       from (select distinct jti from ${from} where face = 'releases') as wanted
       join tokens using (jti)
+      where (select count(*) from held_watches) is not null
       order by jti for no key update of tokens
     ),
     held_sessions as materialized (
@@ -47,9 +58,10 @@ export function heldFor(from: string): string {
     )`
 }
 
-/** What is asked of them, one row for each of `from`, which has `at` and `proof` besides. */
+/** What is asked of them, one row for each of `from`, which has `at`, `heard_since` and `proof` besides. */
 export function joinedTo(from: string): string {
   return `${from}
+    left join held_watches on held_watches.id = ${from}.session
     left join held_tokens on ${from}.face = 'releases' and held_tokens.jti = ${from}.jti
     left join held_sessions on ${from}.face = 'key-broker' and held_sessions.id = ${from}.jti
     left join held_resources
@@ -71,6 +83,16 @@ export const fallen = {
       when 'key-broker' then held_sessions.tenant = ${from}.tenant
         and held_sessions.attested_until > ${from}.at
     end, false)`,
+  /**
+   * The token's own session, and no other that somebody names; and that session's key, since whoever attests alone may name
+   * any session.
+   */
+  session: (from: string) =>
+    `(${from}.face = 'releases' and (held_tokens.session is distinct from ${from}.session
+      or (${from}.session is not null and not coalesce(
+        held_watches.tenant = ${from}.tenant and held_watches.jkt = held_tokens.jkt
+          and held_watches.standing = 'open' and held_watches.heard_at >= ${from}.heard_since,
+        false))))`,
   proof: 'used_proofs.id is not null',
   version: '(held_versions.version is null or held_versions.revoked_at is not null)',
 }

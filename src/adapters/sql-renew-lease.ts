@@ -8,12 +8,15 @@ type Outcome = Awaited<ReturnType<RenewLease>>
 
 export async function renewLease(
   engine: SqlEngine,
-  ...[id, { at, until, jti, proof }]: Parameters<RenewLease>
+  ...[id, { at, until, jti, proof, session }]: Parameters<RenewLease>
 ): Promise<Outcome> {
   const [row] = await engine.rows({
     name: 'renew-lease',
     text,
-    values: [id, at, until, jti, proof.id, proof.expiresAt],
+    values: [
+      ...[id, at, until, jti, proof.id, proof.expiresAt],
+      ...[session?.id ?? null, session?.heardSince ?? null],
+    ],
   })
   // The column holds what the statement below says; without a row there is no such release.
   return row ? (row.verdict as Outcome) : 'lease-over'
@@ -22,7 +25,8 @@ export async function renewLease(
 const text = `
   with given as materialized (
     select tenant, resource, version, face, lease_until,
-      $2::timestamptz as at, $4::text as jti, $5::text as proof
+      $2::timestamptz as at, $4::text as jti, $5::text as proof,
+      $7::text as session, $8::timestamptz as heard_since
     from releases where id = $1::uuid
   ),
   ${heldFor('given')},
@@ -30,6 +34,7 @@ const text = `
     select case
       when not coalesce(given.lease_until >= given.at, false) then 'lease-over'
       when ${fallen.token('given')} then 'token-revoked'
+      when ${fallen.session('given')} then 'session-over'
       when ${fallen.proof} then 'proof-used'
       when ${fallen.version} then 'version-revoked'
     end as refusal

@@ -16,6 +16,7 @@ import { publish } from './sql-events.ts'
 import { queueLeaves } from './sql-leaves.ts'
 import { deleteOld } from './sql-prune.ts'
 import { takeStatusBlock } from './sql-status-blocks.ts'
+import { madeStorable } from './storable-text.ts'
 import { revocationEvent } from './store-events.ts'
 import { isUuid } from './uuid-text.ts'
 
@@ -130,7 +131,7 @@ async function tokenIdsOf(database: Database, appraisal: string): Promise<string
 
 async function conditionsOf(
   database: Database,
-  { jti, appraisal, jkt, environment, agent }: TokenSelection,
+  { jti, appraisal, jkt, environment, agent, session }: TokenSelection,
 ) {
   return [
     jti === undefined ? undefined : eq(tokens.jti, jti),
@@ -140,10 +141,12 @@ async function conditionsOf(
     jkt === undefined ? undefined : eq(tokens.jkt, jkt),
     environment === undefined ? undefined : eq(tokens.environment, environment),
     agent === undefined ? undefined : eq(tokens.agent, agent),
+    session === undefined ? undefined : eq(tokens.session, session),
   ]
 }
 
-async function revokeLive(
+/** Resolves to the jtis of those that it revoked. */
+export async function revokeLive(
   session: SqlSession,
   jtis: readonly string[],
   { at, reason, detail, by }: Revocation,
@@ -159,15 +162,16 @@ async function revokeLive(
       set revoked_at = $2, revocation_reason = $3, revocation_detail = $4, revoked_by = $5
       where jti = any ($1::text[]) and expires_at > $2 and revoked_at is null
       returning jti`,
-    values: [ids, at, reason, detail, by],
+    values: [ids, at, reason, madeStorable(detail), madeStorable(by)],
   })
   return new Set(rows.map(({ jti }) => jti))
 }
 
-function knownOf(row: typeof tokens.$inferSelect): KnownToken {
+export function knownOf(row: typeof tokens.$inferSelect): KnownToken {
   const { list, index, revokedAt, revocationReason, revocationDetail, revokedBy, ...token } = row
   return {
     ...token,
+    session: token.session ?? undefined,
     status: { list, index },
     revocation:
       revokedAt && revocationReason
@@ -181,6 +185,6 @@ function knownOf(row: typeof tokens.$inferSelect): KnownToken {
   }
 }
 
-function recordOf({ revocation: _, ...token }: KnownToken): TokenRecord {
+export function recordOf({ revocation: _, ...token }: KnownToken): TokenRecord {
   return token
 }

@@ -1,5 +1,6 @@
 /** What each change tells the other replicas and whoever follows the stream of events: names, and nothing that is secret. */
 import type { PolicyRecord } from '../service/ports.ts'
+import type { Ban, SessionRecord } from '../service/session-ports.ts'
 import type { Revocation, SealedKey, ServiceEvent, TokenRecord } from '../service/token-ports.ts'
 
 type Published = Omit<ServiceEvent, 'sequence'>
@@ -47,5 +48,36 @@ export function revocationEvent(token: TokenRecord, { at, reason }: Revocation):
       expiresAt: token.expiresAt.toISOString(),
       reason,
     },
+  }
+}
+
+/** Why is with the session: relying parties follow these events too. */
+export function sessionEvent(
+  { id, tenant, environment, agent, subject, jkt, standing, changedAt }: SessionRecord,
+  by: string,
+): Published {
+  return {
+    kind: 'session.changed',
+    at: changedAt,
+    tenant,
+    fields: { session: id, environment, agent, subject, jkt, standing, by },
+  }
+}
+
+export function banEvent(
+  {
+    tenant,
+    platform,
+    environment,
+    agent,
+    at,
+  }: Pick<Ban, 'tenant' | 'platform' | 'environment' | 'agent' | 'at'>,
+  change: 'banned' | 'lifted',
+): Published {
+  return {
+    kind: 'ban.changed',
+    at,
+    tenant,
+    fields: { platform, environment: environment ?? null, agent: agent ?? null, change },
   }
 }

@@ -1,6 +1,8 @@
 /** `vouchsafe checks`: every check that this build makes, printed from the check values themselves, as docs/checks.md is. */
 import { releaseChecks } from '../policy/release-checks.ts'
 import { revocationChecks } from '../policy/revocation-checks.ts'
+import { consequences } from '../policy/runtime/consequence.ts'
+import { runtimeChecks } from '../policy/runtime/runtime-checks.ts'
 import { bindingChecks } from '../rats/binding.ts'
 import type { Check } from '../rats/check.ts'
 import type { AnyTee } from '../rats/tee.ts'
@@ -91,7 +93,9 @@ export function checksMarkdown(of: readonly AnyTee[]): string {
     '`not-reached`, `not-applicable` or `waived`. A check without a waiver group can never be waived; `--waive GROUP=REASON`',
     'covers all checks of a group, and whatever is waived caps the result at a warning.',
     ...of.flatMap(teeMarkdown),
-    ...(of.length === tees.length ? [...serviceMarkdown, ...issuerMarkdown] : []),
+    ...(of.length === tees.length
+      ? [...serviceMarkdown, ...runtimeMarkdown, ...issuerMarkdown]
+      : []),
   ].join('\n')}\n`
 }
 
@@ -148,6 +152,21 @@ const serviceMarkdown: readonly string[] = [
   '| Id | Informs | Source |',
   '|---|---|---|',
   ...serviceChecks.map(({ id, informs, cites }) => `| \`${id}\` | ${informs} | ${cell(cites)} |`),
+]
+
+const runtimeMarkdown: readonly string[] = [
+  '',
+  '## A session',
+  '',
+  'Every message of a session is judged by these besides ([policy.md](policy.md) has `spec.runtime`). None can be waived. What a',
+  'failing one costs: `quarantine` revokes the tokens of the session until an operator lets it go on, `suspend` gives nothing new',
+  'until a full quote was accepted, `step-up` demands one at once.',
+  '',
+  '| Id | Informs | Costs | Source |',
+  '|---|---|---|---|',
+  ...runtimeChecks.map(
+    ({ id, informs, cites }) => `| \`${id}\` | ${informs} | ${consequences[id]} | ${cell(cites)} |`,
+  ),
 ]
 
 const issuerMarkdown: readonly string[] = [

@@ -22,15 +22,20 @@ export function demonstrationText(
       ...(each.answer.tokens[0] === undefined
         ? refusalLines(service, each, paint)
         : tokenLines(each.answer.document, each.answer.tokens[0].token, paint)),
-      ...(each.asExpected
-        ? []
-        : [
-            paint('bad', '   THIS IS NOT WHAT SHOULD HAVE HAPPENED'),
-            `   unless the policy repository was changed: delete ${service.directory} to begin anew`,
-          ]),
+      ...(each.asExpected ? [] : unexpectedLines(service, paint)),
       '',
     ]),
   ].join('\n')
+}
+
+export function unexpectedLines(
+  { directory }: Pick<DevService, 'directory'>,
+  paint: Paint,
+): readonly string[] {
+  return [
+    paint('bad', '   THIS IS NOT WHAT SHOULD HAVE HAPPENED'),
+    `   unless the policy repository was changed: delete ${directory} to begin anew`,
+  ]
 }
 
 /** `service` answers from now on. */
@@ -38,7 +43,7 @@ export function readyText(service: DevService): string {
   const { url, issuer, policy, self, operatorTokenFile, secretAdminTokenFile } = service
   const { machineFile } = self
   const [agent] = service.agents
-  return `${[
+  return `\n${[
     row('issuer', issuer),
     row('key set', `${issuer}/.well-known/jwks.json`),
     row('discovery', `${issuer}/.well-known/openid-configuration`),
@@ -58,12 +63,37 @@ export function readyText(service: DevService): string {
       'its TEE',
       `npx vouchsafe verify --issuer ${issuer} --simulated-roots ${self.simulatedRoots} --expect measurement=${self.measurement}`,
     ),
+    ...watchedRows(service),
     ...keyBrokerRows(service),
     row('policy', `${policy.repository}/README.md: change a digest, with a signature and without`),
     row('keys', `${policy.keys}: those of alice and bob, who sign and approve`),
     '',
     'Serving until Ctrl-C.',
   ].join('\n')}\n`
+}
+
+/** By hand what the third act shows. */
+function watchedRows({
+  url,
+  watched,
+  agents,
+  self,
+  operatorTokenFile,
+}: DevService): readonly string[] {
+  if ('leftOut' in watched) return []
+  const { command, code, takesRoot } = watched
+  return [
+    row(
+      'watch',
+      `${takesRoot ? '(as root) ' : ''}npx vouchsafe agent run --service ${url} --agent ${agents[0]?.name} --simulator ${agents[0]?.folder} --machine ${self.machineFile} --measure ${code} --log "$(mktemp -d)" -- ${command.join(' ')}`,
+    ),
+    row('', `npx vouchsafe session list --url ${url} --token-file ${operatorTokenFile}`),
+    row('', `echo >> ${code}/tools.mjs     and look at both again`),
+    row(
+      '',
+      `npx vouchsafe session release ID --reason TEXT --url ${url} --token-file ${operatorTokenFile}`,
+    ),
+  ]
 }
 
 function keyBrokerRows({ url, keyBroker, secretAdminTokenFile }: DevService): readonly string[] {

@@ -6,6 +6,12 @@ import { problemTypes } from '../problems.ts'
 import { answering, type Output, REFUSED, YES } from './answering.ts'
 import { parseArguments } from './arguments.ts'
 import { demonstrationText, readyText } from './dev-report.ts'
+import {
+  type DevWatched,
+  demonstrateWatched,
+  type WatchedDemonstrated,
+  watchedText,
+} from './dev-watched.ts'
 import { coloured, plain } from './text.ts'
 
 export interface DevDeps extends Output {
@@ -49,6 +55,8 @@ export interface DevService {
     readonly commit: string
   }
   readonly agents: readonly DevAgent[]
+  /** One of them once more, in a session. */
+  readonly watched: DevWatched
   /** Where stock clients find a secret, and what it is, in base64; undefined: they are not answered. */
   readonly keyBroker: { readonly path: string; readonly secret: string } | undefined
   readonly close: () => Promise<void>
@@ -85,13 +93,14 @@ const options = {
 
 const help = `vouchsafe dev: try it without hardware, accounts or network
 
-  --once                 show both agents and exit: 0 when one got a token and the other was refused, else 2
+  --once                 show it and exit: 0 when one agent got a token, the tampered one was refused, and the one
+                         that was tampered with while it ran was stopped; else 2
   --kbs                  also answer stock Key Broker clients (kbs-client), by evidence that nobody signs; prints what to run
   --json                 print the demonstration as one object
   --help
 
 Makes a simulated machine, a signed policy repository and a database below .vouchsafe/dev, serves on a loopback port, and lets
-one approved and one tampered agent attest. Everything but the root of trust is what production runs. Repository and database
+one approved and one tampered agent attest, and tampers with one that runs. Everything but the root of trust is what production runs. Repository and database
 are kept from one start to the next; delete the folder to begin anew. Ctrl-C stops it.
 `
 
@@ -108,12 +117,15 @@ export async function devCommand(args: readonly string[], deps: DevDeps): Promis
     const service = await deps.start({ say, keyBroker })
     try {
       const shown = await demonstrate(service)
+      const paint = deps.colour ? coloured : plain
+      if (!json) deps.out(demonstrationText(service, shown, paint))
+      const watched = await demonstrateWatched(service.watched)
       deps.out(
         json
-          ? `${JSON.stringify(demonstrationJson(service, shown))}\n`
-          : textOf(service, shown, deps),
+          ? `${JSON.stringify(demonstrationJson(service, shown, watched))}\n`
+          : watchedText(service, watched, paint),
       )
-      const code = shown.every(({ asExpected }) => asExpected) ? YES : REFUSED
+      const code = [...shown, watched].every(({ asExpected }) => asExpected) ? YES : REFUSED
       if (once) return code
       if (!json) deps.out(readyText(service))
       deps.err(`${await deps.stopped()}: stopping\n`)
@@ -141,17 +153,10 @@ function isExpected({ isApproved }: DevAgent, { status, document, tokens }: DevA
         tokens.length === 0
 }
 
-function textOf(
-  service: DevService,
-  shown: readonly Demonstrated[],
-  { colour }: { readonly colour: boolean },
-): string {
-  return demonstrationText(service, shown, colour ? coloured : plain)
-}
-
 function demonstrationJson(
   { url, issuer, directory, policy }: DevService,
   shown: readonly Demonstrated[],
+  { shown: watched, leftOut, asExpected }: WatchedDemonstrated,
 ) {
   return {
     simulated: true,
@@ -166,5 +171,6 @@ function demonstrationJson(
       asExpected,
       ...answer,
     })),
+    watched: { asExpected, ...(watched ?? { verdict: 'left out', detail: leftOut }) },
   }
 }

@@ -132,6 +132,7 @@ const kinds = {
   keys: true,
   release: true,
   resource: true,
+  session: true,
 } satisfies Readonly<Record<Exclude<LeafKind, 'denial'>, true>>
 const KINDS = new Set(Object.keys(kinds))
 

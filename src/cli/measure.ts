@@ -1,4 +1,7 @@
-/** `vouchsafe measure snp`: which launch measurement belongs in a manifest, for this firmware, kernel and machine shape? */
+/**
+ * `vouchsafe measure snp`: which launch measurement belongs in a manifest, for this firmware, kernel and machine shape?
+ * `vouchsafe measure tree` is measure-tree.ts.
+ */
 import { parseArgs } from 'node:util'
 import { toHex } from '../bytes/encoding.ts'
 import { Malformed } from '../bytes/malformed.ts'
@@ -9,12 +12,17 @@ import {
   vcpuTypes,
 } from '../tee/sev-snp/launch/measure.ts'
 import { type VmmName, vmms } from '../tee/sev-snp/launch/vmm.ts'
+import { type MeasureTreeDeps, measureTreeCommand } from './measure-tree.ts'
 
 interface MeasureIo {
   readonly readFile: (path: string) => Promise<Uint8Array>
   /** Both take whole text, line ends included, as a stream's `write` does. */
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** What `measure tree` takes. */
+  readonly tree: MeasureTreeDeps
+  /** `sha256:<hex>` of the collector that comes with this program. */
+  readonly collector: () => Promise<string>
 }
 
 /** What the caller asked wrongly. The message says what is wrong and what to do next. */
@@ -54,6 +62,9 @@ const help = `vouchsafe measure snp: recompute the launch measurement of an AMD 
 
 Prints 48 bytes in hex: the MEASUREMENT that a guest launched so will report. Exits 0, or 1 when it could not tell.
 
+\`vouchsafe measure tree --help\` is about what the agent loads while it runs. \`vouchsafe measure collector\` prints the digest of
+the collector that comes with this program, for spec.runtime.collectors of a manifest.
+
 Example:
   vouchsafe measure snp --ovmf OVMF.fd --vmm QEMU --vcpus 4 --vcpu-type EPYC-v4 \\
     --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0 loglevel=7'
@@ -61,16 +72,20 @@ Example:
 
 /** `args` is what follows `measure`. Resolves to the exit code: 0 with a measurement written, 1 with a sentence why not. */
 export async function measureCommand(args: readonly string[], io: MeasureIo): Promise<number> {
+  if (args[0] === 'tree')
+    return await measureTreeCommand(args.slice(1), { ...io.tree, out: io.out, err: io.err })
   try {
     const { values, positionals } = parse(args)
     if (values.help) {
       io.out(help)
       return 0
     }
+    if (positionals.length === 1 && positionals[0] === 'collector')
+      return await printCollector(values, io)
     if (positionals.length !== 1 || positionals[0] !== 'snp')
       throw new Mistake(
-        `It measures "snp" and was asked for "${positionals.join(' ')}": ` +
-          'begin with `vouchsafe measure snp`, and quote what contains spaces.',
+        `It measures "snp", "tree" or "collector" and was asked for "${positionals.join(' ')}": ` +
+          'begin with `vouchsafe measure snp` or `vouchsafe measure tree`, and quote what contains spaces.',
       )
     const measurement = values['ovmf-hash-only']
       ? await ovmfHashOnly(values, io)
@@ -82,6 +97,14 @@ export async function measureCommand(args: readonly string[], io: MeasureIo): Pr
     io.err(`vouchsafe measure: ${error.message}\nSee vouchsafe measure --help.\n`)
     return 1
   }
+}
+
+async function printCollector({ json, ...others }: Values, io: MeasureIo): Promise<number> {
+  const [stray] = Object.keys(others)
+  if (stray !== undefined) throw new Mistake(`\`measure collector\` takes no --${stray}.`)
+  const collector = await io.collector()
+  io.out(json ? `${JSON.stringify({ collector })}\n` : `${collector}\n`)
+  return 0
 }
 
 async function launch(values: Values, io: MeasureIo): Promise<string> {

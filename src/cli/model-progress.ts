@@ -3,8 +3,11 @@ import type { Output } from './answering.ts'
 import type { ModelDeps, ModelStep } from './model-deps.ts'
 import { printable } from './text.ts'
 
+/** Of a model, or of anything else that takes as long. */
+type Step = Omit<ModelStep, 'doing'> & { readonly doing: string }
+
 export interface ModelProgressBar {
-  readonly told: (step: ModelStep) => void
+  readonly told: (step: Step) => void
   /** Leaves the terminal as it was; may be called more than once. */
   readonly end: () => void
 }
@@ -25,7 +28,7 @@ export function modelProgress({
   let tenths = 0
   let shown = false
 
-  function bar({ doing, path, done, total }: ModelStep, now: number): void {
+  function bar({ doing, path, done, total }: Step, now: number): void {
     if (now - shownAt < SHOWN_EVERY_MS && done < total) return
     shownAt = now
     shown = true
@@ -37,7 +40,7 @@ export function modelProgress({
     write(`${ERASE}${text.slice(0, LINE)}`)
   }
 
-  function line({ doing, done, total }: ModelStep): void {
+  function line({ doing, done, total }: Step): void {
     const reached = total === 0 ? 10 : Math.floor((done * 10) / total)
     if (reached <= tenths) return
     tenths = reached

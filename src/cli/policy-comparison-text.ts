@@ -1,5 +1,9 @@
 /** What differs between two policies: their manifests, and the verdicts about agents that were seen. */
 import type { Policy } from '../policy/policy.ts'
+import {
+  type MeasurementDifference,
+  measurementDifference,
+} from '../policy/runtime/measurement-difference.ts'
 import { sameRelease } from '../service/policy-comparison.ts'
 import type { DriftEntry } from '../service/ports.ts'
 import { coloured, counted, plain, printable } from './text.ts'
@@ -15,6 +19,8 @@ export interface Comparison {
 interface ManifestDifference {
   readonly file: string
   readonly change: 'added' | 'changed' | 'removed'
+  /** What its agent may load from now on, and no more. */
+  readonly measurements: MeasurementDifference
 }
 
 export function manifestsThatDiffer(from: Policy, to: Policy): readonly ManifestDifference[] {
@@ -25,7 +31,8 @@ export function manifestsThatDiffer(from: Policy, to: Policy): readonly Manifest
   return [...files].toSorted().flatMap((file) => {
     const [old, next] = [before?.get(file), after?.get(file)]
     if (sameRelease(old, next)) return []
-    return [{ file, change: !old ? 'added' : next ? 'changed' : 'removed' }]
+    const measurements = measurementDifference(old?.runtime, next?.runtime)
+    return [{ file, change: !old ? 'added' : next ? 'changed' : 'removed', measurements }]
   })
 }
 
@@ -34,7 +41,11 @@ export function comparisonText(comparison: Comparison, colour: boolean): string 
   const paint = colour ? coloured : plain
   const unseen = changed - entries.length
   return `${[
-    ...manifests.map(({ file, change }) => `${change.padEnd(8)} ${printable(file)}`),
+    ...manifests.flatMap(({ file, change, measurements }) => [
+      `${change.padEnd(8)} ${printable(file)}`,
+      ...loadable('may load now', measurements.added),
+      ...loadable('may no longer load', measurements.removed),
+    ]),
     ...(manifests.length === 0 ? ['No manifest differs.'] : []),
     '',
     ...entries.flatMap((entry) => [
@@ -45,6 +56,16 @@ export function comparisonText(comparison: Comparison, colour: boolean): string 
     ...(unseen > 0 ? [`and ${unseen} more`] : []),
     `${changed === 0 ? paint('good', 'No verdict changes') : paint('bad', `${counted(changed, 'verdict')} would change`)}: ${counted(examined, 'piece')} of stored evidence appraised again${unexaminable > 0 ? `, ${unexaminable} that could not be` : ''}.`,
   ].join('\n')}\n`
+}
+
+const MOST_LINES = 8
+
+function loadable(what: string, lines: readonly string[]): readonly string[] {
+  const unseen = lines.length - MOST_LINES
+  return [
+    ...lines.slice(0, MOST_LINES).map((line) => `         ${what}: ${printable(line)}`),
+    ...(unseen > 0 ? [`         ${what}: ${unseen} more`] : []),
+  ]
 }
 
 function listed(name: string, ids: readonly string[]): readonly string[] {

@@ -18,8 +18,9 @@ const help = `vouchsafe policy lint [PATH]: every mistake in the working folder 
   PATH                   the repository's folder (default: this one)
   --json                 print {valid, files, mistakes: [{file, line, column, message}]}
 
-Reads what is on disk, committed or not: trust files, manifests, revocations, heartbeat and approvals by their schemas, YAML's
-traps, every rule compiled and asked its own cases. Says nothing about signatures: \`vouchsafe policy verify\` does.
+Reads what is on disk, committed or not: trust files, manifests, measurement lists, revocations, heartbeat and approvals by
+their schemas, YAML's traps, every rule compiled and asked its own cases. Says nothing about signatures: that is what
+\`vouchsafe policy verify\` does.
 Exits 0 (no mistake), 2 (mistakes) or 1 (could not tell).
 `
 

@@ -84,7 +84,8 @@ async function withClient<T>(
   }
 }
 
-async function askedOf({
+/** Throws Mistake. */
+export async function askedOf({
   service,
   tenant,
   environment,
@@ -126,7 +127,8 @@ async function thisMachine(): Promise<Attester> {
   )
 }
 
-async function simulatedAgent({
+/** Throws Mistake. */
+export async function simulatedAgent({
   folder,
   machineFile,
 }: NonNullable<AttestRequest['simulated']>): Promise<Attester> {
@@ -158,12 +160,12 @@ function isDecision({ status, code }: ServiceRefusal): boolean {
   return status === 403 || code === 'resource-version-unavailable'
 }
 
-function refusedBy(fault: ServiceRefusal, issuer: string): Refusal {
+export function refusedBy(fault: ServiceRefusal, issuer: string): Refusal {
   const { status, code, detail, next, failing, requestId } = fault
   return { verdict: 'refused', issuer, status, code, detail, next, failing, requestId }
 }
 
-function mistakeOf(fault: unknown): unknown {
+export function mistakeOf(fault: unknown): unknown {
   if (fault instanceof ServiceRefusal)
     return new Mistake(fault.message, fault.next || 'Ask the operator of the service.')
   if (fault instanceof ServiceUnreachable)

@@ -29,6 +29,7 @@ import {
   devBrokerSwitches,
   putDemoSecret,
 } from './dev-key-broker.ts'
+import { devWatched, prepareWatching } from './dev-watched.ts'
 import { anchorsWith, replicaName, type Surroundings, startService } from './machine.ts'
 import { simulatedAttester } from './self-attester.ts'
 import { tenantPolicy } from './tenant-policy.ts'
@@ -45,7 +46,7 @@ const PROGRAM = fileURLToPath(new URL('../', import.meta.url))
 /** Everything below one folder; agents and the simulated vendor are made anew at every start, the rest is kept. */
 export async function startDev(
   { say, keyBroker }: DevRequest,
-  { searchPath, err }: Surroundings,
+  { searchPath, env, err }: Surroundings,
 ): Promise<DevService> {
   say(
     'Starting: a database, a simulated machine with its vendor’s RSA-4096 keys, a signed policy repository.',
@@ -53,9 +54,11 @@ export async function startDev(
   const at = systemClock.now()
   // Another policy, and so another folder: nobody's own agents are to be passed for.
   const name = keyBroker ? 'dev-kbs' : 'dev'
-  const [dev, launch] = await Promise.all([
-    openDevDirectory(say, { name, at }),
+  const opening = openDevDirectory(say, { name, at })
+  const [dev, launch, watching] = await Promise.all([
+    opening,
     prepareDemonstration(),
+    opening.then(async ({ directory }) => await prepareWatching(directory, env)),
   ])
   const { directory, store, keyEncryptionKey } = dev
   const engine = openRuleEngine()
@@ -73,6 +76,7 @@ export async function startDev(
         audienceAt: urlAt,
         scopes: DEV_SCOPES,
       },
+      runtime: watching.runtime,
       anyClient: keyBroker ? devBrokerClient : undefined,
       readme: devReadme({ directory, agent: demonstrated.agent }),
       searchPath,
@@ -149,6 +153,14 @@ export async function startDev(
       self: { simulatedRoots, machineFile, measurement: toHex(launched.measurement) },
       policy: { ...sample, commit: source.accepted()?.commit ?? 'none accepted' },
       agents: shown.agents.map((agent) => ({ ...agent, attest: () => agent.attest(url, issuer) })),
+      watched: devWatched(watching, {
+        ...{ service: url, issuer, notRenewed: sample.notRenewed },
+        attester: shown.attester,
+        // As the policy names it, wherever the service is by now.
+        audience: urlAt(sample.port),
+        agent: { environment: demonstrated.environment, agent: demonstrated.agent },
+        ledgerAudience: demonstrated.audience,
+      }),
       keyBroker: keyBroker ? devBrokerShown : undefined,
       close: service.close,
     }

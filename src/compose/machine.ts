@@ -28,7 +28,10 @@ export const MOST_PROOFS = 10_000
 export const certs = new URL('../../certs/', import.meta.url)
 const selfTestVector = new URL('../../fixtures/sev-snp/milan-v3-good.vector', import.meta.url)
 
-type Machine = Pick<ServiceParts, 'clock' | 'random' | 'build' | 'proofs' | 'selfTest'>
+type Machine = Pick<
+  ServiceParts,
+  'clock' | 'elapsedMs' | 'random' | 'build' | 'proofs' | 'selfTest'
+>
 
 /** Imported late: the database and the web framework double the time that `verify` takes to start. */
 export async function startService(
@@ -37,6 +40,7 @@ export async function startService(
   const { runService } = await import('../http/run-service.ts')
   const machine: Machine = {
     clock: systemClock,
+    elapsedMs: () => performance.now(),
     random: systemRandom,
     build: `vouchsafe/${version()}`,
     proofs: proofCache(MOST_PROOFS),
@@ -86,7 +90,7 @@ export async function openStoreUnlessHeld(
   }
 }
 
-function version(): string {
+export function version(): string {
   const manifest: unknown = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   )

@@ -1,5 +1,7 @@
 /** What `vouchsafe serve` starts: every tenant of the configuration, with its anchors, vendors and policy. */
+import { createSecretKey } from 'node:crypto'
 import { join } from 'node:path'
+import { httpWebhook } from '../adapters/http-webhook.ts'
 import { httpWitness } from '../adapters/log-witness.ts'
 import { oidcOperators } from '../adapters/oidc-operators.ts'
 import { pinoJournal } from '../adapters/pino-journal.ts'
@@ -8,12 +10,13 @@ import { remoteOpa } from '../adapters/remote-opa.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import type { TenantSecrets } from '../config/secrets.ts'
+import type { TracesConfig } from '../config/traces-settings.ts'
 import type { Config, Secrets, TenantConfig } from '../config.ts'
 import type { RunningService, ServiceTenant } from '../http/run-service.ts'
 import { endorsementCollector } from '../service/collect-endorsements.ts'
 import { driftWatch } from '../service/drift-watch.ts'
 import { keyEncryptionsOf } from './key-encryption.ts'
-import { openStore, replicaName, type Surroundings, startService } from './machine.ts'
+import { openStore, replicaName, type Surroundings, startService, version } from './machine.ts'
 import { keyCustody, machineAttester } from './self-attester.ts'
 import { collectFor, openVendors, tenantAnchors } from './tenant-evidence.ts'
 import { type TenantPolicy, tenantPolicy } from './tenant-policy.ts'
@@ -40,6 +43,7 @@ export async function startServe(
       ),
     ),
   )
+  const spans = config.traces && (await spansTo(config.traces, config.port))
   // From here on something must be closed: whoever holds the store must also close it.
   const store = await openServedStore(config, secrets, err)
   const engine = openRuleEngine()
@@ -82,7 +86,12 @@ export async function startServe(
     journal,
     drift,
     witnesses: config.logWitnesses.map(httpWitness),
+    webhooks: config.webhooks.map(({ name, url, tenant, events }) => ({
+      ...{ name, tenant, events, send: httpWebhook(url) },
+      secret: createSecretKey(secrets.webhooks.get(name) ?? missing(name)),
+    })),
     self,
+    spans,
     archive: {
       policyOf: async (name, commit) =>
         await (policies.get(name) ?? missing(name)).policyOf(commit),
@@ -99,6 +108,12 @@ export async function startServe(
       await engine.close()
     },
   })
+}
+
+/** The packages are loaded for whoever wants traces, and for nobody else. */
+async function spansTo(traces: TracesConfig, port: number) {
+  const { otlpSpans } = await import('../adapters/otlp-spans.ts')
+  return await otlpSpans({ ...traces, build: `vouchsafe/${version()}`, replica: replicaName(port) })
 }
 
 /**

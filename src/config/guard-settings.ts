@@ -22,6 +22,12 @@ export interface RateLimits {
   readonly operators: number | undefined
   readonly failedOperators: number | undefined
   readonly tenant: number | undefined
+  /** Messages of one session, whoever carries them. */
+  readonly session: number | undefined
+  /** Messages of all sessions of a tenant. */
+  readonly tenantSessions: number | undefined
+  /** Messages of one caller that were of no session. */
+  readonly refusedMessages: number | undefined
 }
 
 export interface AdmissionConfig {
@@ -92,6 +98,9 @@ export const guardSettings = {
       operators: limit.prefault(1000),
       failedOperators: limit.prefault(30),
       tenant: limit.prefault(20_000),
+      session: limit.prefault(60),
+      tenantSessions: limit.prefault(200_000),
+      refusedMessages: limit.prefault(300),
     })
     .prefault({}),
   trustedProxies: proxies.default([]),

@@ -82,6 +82,21 @@ export const settings: readonly Setting[] = [
     says: 'who cosigns the transparency log: `URL KEY` pairs with commas between them; `vouchsafe log witness` is one',
   },
   {
+    variable: 'VOUCHSAFE_WEBHOOKS',
+    path: ['webhooks'],
+    says: 'who is told of sessions, bans, policies and keys as they change: `NAME URL SECRETFILE [EVENT+EVENT]` with commas between them',
+  },
+  {
+    variable: 'VOUCHSAFE_TRACES_URL',
+    path: ['traces', 'url'],
+    says: 'OpenTelemetry collector (OTLP over HTTP) that gets a span of each request; without it there are none',
+  },
+  {
+    variable: 'VOUCHSAFE_TRACES_SAMPLED',
+    path: ['traces', 'sampled'],
+    says: 'part of all requests that get one, 0 to 1; default 1',
+  },
+  {
     variable: 'VOUCHSAFE_SIMULATED_ROOTS',
     path: ['simulatedRoots'],
     says: 'folder of simulated roots; accepts simulated evidence, never for production',
@@ -175,6 +190,21 @@ export const settings: readonly Setting[] = [
     variable: 'VOUCHSAFE_RATE_LIMIT_TENANT',
     path: ['rateLimits', 'tenant'],
     says: 'challenges, attestations, appraisals and releases for one tenant in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_SESSION',
+    path: ['rateLimits', 'session'],
+    says: 'messages of one session in 10 s, whoever carries them, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_TENANT_SESSIONS',
+    path: ['rateLimits', 'tenantSessions'],
+    says: 'messages of all sessions of one tenant in 10 s, or off',
+  },
+  {
+    variable: 'VOUCHSAFE_RATE_LIMIT_REFUSED_MESSAGES',
+    path: ['rateLimits', 'refusedMessages'],
+    says: 'messages of one caller in 10 s that were of no session, or off',
   },
   {
     variable: 'VOUCHSAFE_MOST_IN_FLIGHT',

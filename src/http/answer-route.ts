@@ -11,11 +11,12 @@ import {
   withRole,
 } from '../service/operators.ts'
 import type { Call, Verifier } from '../service/verifier.ts'
+import type { Admission } from './guard/admission.ts'
 import type { BodyShare } from './guard/body-room.ts'
 import type { Drawing } from './guard/budgets.ts'
 import type { Guard } from './guard/guard.ts'
 import { receiveBody } from './request-body.ts'
-import { type Asked, budgetOf, isShed, type Route } from './route.ts'
+import { type Asked, budgetOf, queueOf, type Route } from './route.ts'
 
 export interface Arrival {
   readonly request: Request
@@ -48,17 +49,20 @@ export async function answerRoute(doors: Doors, route: Route, arrival: Arrival):
     query: queryOf(route, request),
     operator,
     unprovenEvidence: drawing.unprovenEvidence,
+    messages: drawing,
     // Only those that there are: strangers could make up any number.
     forTenant: async (name) => {
       if (doors.verifier.tenants.has(name)) await drawing.forTenant(name)
     },
     disconnect,
   }
+  await route.before?.(asked)
   const { bodies, operatorBodies } = doors.guard
+  const queue = queueOf(route)
   const share = operator ? operatorBodies.open(operator.name) : bodies.open(drawing.caller)
   try {
-    return isShed(route)
-      ? await answerInTurn(doors.guard, route, { asked, incoming, share })
+    return queue
+      ? await answerInTurn(doors.guard[queue], route, { asked, incoming, share })
       : await answerNow(route, { asked, incoming, share })
   } finally {
     share.close()
@@ -86,7 +90,7 @@ async function receive(
 }
 
 /** Room is asked for before the body is read, and a turn taken only when it is there: a slow sender holds no turn. */
-async function answerInTurn({ admission }: Guard, route: Route, work: Work): Promise<Response> {
+async function answerInTurn(admission: Admission, route: Route, work: Work): Promise<Response> {
   admission.assertRoom()
   await receive(route, work)
   const leave = await admission.enter()

@@ -120,7 +120,12 @@ async function answered(
     remoteAddress: peerAddress(remoteAddress),
   }
   const over = counts?.begin({ method: context.req.method, path })
-  const untraced = traces?.begin(call.requestId, context.req.raw.headers.get('traceparent'))
+  const untraced = traces?.begin({
+    requestId: call.requestId,
+    method: context.req.method,
+    route: path,
+    traceparent: context.req.raw.headers.get('traceparent'),
+  })
   const drawing = guard.drawn(
     guard.callerOf(remoteAddress, context.req.raw.headers.get('x-forwarded-for')),
   )
@@ -130,7 +135,7 @@ async function answered(
   })
   for (const [name, value] of drawing.headers()) response.headers.set(name, value)
   over?.(response.status)
-  untraced?.()
+  untraced?.(response.status)
   return withHeaders(response, { requestId: call.requestId, publicUrl: verifier.publicUrl })
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Problem } from '../problems.ts'
 import type { EndorsementParts } from '../rats/endorsements.ts'
 import { appraiseEvidence } from '../service/appraise-evidence.ts'
-import { attest } from '../service/attest.ts'
+import { type AttestationRequest, type Attested, attest } from '../service/attest.ts'
 import { endorsementsOfCollateral } from '../service/endorsement-files.ts'
 import { issueAttestationChallenge } from '../service/issue-challenge.ts'
 import type { Verifier } from '../service/verifier.ts'
@@ -95,12 +95,12 @@ export function attestationRoutes(served: AttestationsServed): readonly Route[] 
   ]
 }
 
-const earQuery = z.literal('legacy').optional().meta({
+export const earQuery = z.literal('legacy').optional().meta({
   description:
     'legacy: claims of possession and federation tokens are called as Veraison and Trustee call them (profile tag:github.com,2023:veraison/ear).',
 })
 
-const proofHeader = {
+export const proofHeader = {
   name: 'Attestation-Proof',
   required: true,
   description:
@@ -113,29 +113,38 @@ async function attestation(
 ): Promise<Response> {
   const { value, sha256 } = await readBody(request, attestationRequest)
   await forTenant(value.runtimeClaims.tenant)
-  const attested = await attest(
-    verifier,
-    {
-      tee: value.tee,
-      evidence: value.evidence,
-      endorsements: partsOf(value.endorsements),
-      claims: value.runtimeClaims,
-      jwk: value.jwk,
-      encJwk: value.enc_jwk,
-      audiences: audiencesOf(value.audience),
-      relyingPartyNonce: value.eat_nonce,
-      // The query is no part of what the agent signs: whoever changes it on the way changes how claims are called, and no claim.
-      earNames: query.ear === 'legacy' ? 'legacy' : '2026',
-      proof: request.headers.get('attestation-proof') ?? undefined,
-      bodySha256: sha256,
-    },
-    call,
-  )
+  const attested = await attest(verifier, requestOf(value, { request, query, sha256 }), call)
   if (attested.verdict === 'issued') return json(attestationJson(attested))
   if (!attested.isProven) await unprovenEvidence()
+  throw evidenceRejected(attested, { explained: explainRefusals || operator !== undefined })
+}
+
+export function requestOf(
+  value: z.output<typeof attestationRequest>,
+  { request, query, sha256 }: Pick<Asked, 'request' | 'query'> & { readonly sha256: string },
+): AttestationRequest {
+  return {
+    tee: value.tee,
+    evidence: value.evidence,
+    endorsements: partsOf(value.endorsements),
+    claims: value.runtimeClaims,
+    jwk: value.jwk,
+    encJwk: value.enc_jwk,
+    audiences: audiencesOf(value.audience),
+    relyingPartyNonce: value.eat_nonce,
+    // The query is no part of what the agent signs: whoever changes it on the way changes how claims are called, and no claim.
+    earNames: query.ear === 'legacy' ? 'legacy' : '2026',
+    proof: request.headers.get('attestation-proof') ?? undefined,
+    bodySha256: sha256,
+  }
+}
+
+export function evidenceRejected(
+  attested: Extract<Attested, { readonly verdict: 'refused' }>,
+  { explained }: { readonly explained: boolean },
+): Problem {
   const { refusal } = attested
-  const explained = explainRefusals || operator !== undefined
-  throw new Problem(
+  return new Problem(
     'evidence-rejected',
     explained
       ? refusal.sentence

@@ -1,8 +1,8 @@
 /** The route by which operators' programs hear of revocations and changes as they happen. */
 import { z } from 'zod'
 import { Problem } from '../problems.ts'
-import { statusListUrl } from '../service/status-lists.ts'
-import type { ServiceEvent } from '../service/token-ports.ts'
+import { standings } from '../service/session-report.ts'
+import { toldEvent } from '../service/told-event.ts'
 import type { Verifier } from '../service/verifier.ts'
 import type { EventStreams } from './event-streams.ts'
 import { tenantName } from './request-schemas.ts'
@@ -37,6 +37,26 @@ const eventData = z.union([
   z
     .looseObject({ ...common, purpose: z.string(), kid: z.string() })
     .meta({ title: 'keys.changed' }),
+  z
+    .looseObject({
+      ...common,
+      session: z.string(),
+      environment: z.string(),
+      agent: z.string(),
+      jkt: z.string(),
+      standing: z.enum(standings),
+      by: z.string(),
+    })
+    .meta({ title: 'session.changed' }),
+  z
+    .looseObject({
+      ...common,
+      platform: z.string(),
+      environment: z.string().nullable(),
+      agent: z.string().nullable(),
+      change: z.enum(['banned', 'lifted']),
+    })
+    .meta({ title: 'ban.changed' }),
 ])
 
 export function eventRoutes(served: EventsServed): readonly Route[] {
@@ -54,7 +74,8 @@ export function eventRoutes(served: EventsServed): readonly Route[] {
           description: 'The id of the last event that was seen: what came after it is told first.',
         },
       ],
-      summary: 'A stream of what happens: revoked tokens, accepted policies, changed keys',
+      summary:
+        'A stream of what happens: revoked tokens, sessions, bans, accepted policies, changed keys',
       role: 'viewer',
       response: eventData,
       responseType: 'text/event-stream',
@@ -83,7 +104,7 @@ function events(
     // What is about the service as a whole is about every tenant.
     shown: (event) =>
       tenant === undefined || event.tenant === undefined || event.tenant === tenant
-        ? JSON.stringify(eventJson(event))
+        ? JSON.stringify(toldEvent(event))
         : undefined,
     disconnect,
   })
@@ -95,11 +116,4 @@ function lastEventId(headers: Headers): number | undefined {
   if (id === null || id === '') return undefined
   if (/^\d{1,15}$/.test(id)) return Number(id)
   throw new Problem('request-malformed', 'the header Last-Event-ID is no id of this stream')
-}
-
-function eventJson({ at, kind, tenant, fields }: ServiceEvent): unknown {
-  const common = { at: at.toISOString(), tenant: tenant ?? null }
-  const { list, index: idx, ...others } = fields
-  if (kind !== 'token.revoked' || typeof list !== 'number') return { ...common, ...fields }
-  return { ...common, ...others, status: { uri: statusListUrl(`${others.issuer}`, list), idx } }
 }

@@ -5,8 +5,10 @@ import type { Verifier } from '../service/verifier.ts'
 import type { Measured } from './metric-families.ts'
 import type { CollateralHolding, DatabaseFigures, ProcessFigures } from './metric-machine.ts'
 import type { AdmissionFigures } from './metric-requests.ts'
+import { HEARD_MS } from './metric-standings.ts'
 import type { ReleaseFigures } from './release-counts.ts'
 import type { RequestFigures } from './request-counts.ts'
+import type { MessageCount } from './session-counts.ts'
 import type { TokenFigures } from './token-counts.ts'
 import type { VerdictCount } from './verdict-counts.ts'
 
@@ -17,6 +19,7 @@ export interface Gauges {
   readonly admission?: () => AdmissionFigures
   readonly tokens?: () => TokenFigures
   readonly releases?: () => ReleaseFigures
+  readonly messages?: () => readonly MessageCount[]
   readonly collateral?: () => readonly CollateralHolding[]
   readonly process?: () => ProcessFigures
 }
@@ -46,6 +49,9 @@ export async function measure(
     admission: gauges.admission?.(),
     tokens: gauges.tokens?.(),
     releases: gauges.releases?.(),
+    messages: gauges.messages?.() ?? [],
+    sessions: stored?.sessions ?? [],
+    webhooks: verifier.webhooks(),
     collateral: gauges.collateral?.() ?? [],
     process: gauges.process?.(),
     database: stored ? database : { isUp: false, latencySeconds: undefined },
@@ -54,13 +60,20 @@ export async function measure(
 
 async function storedFigures(verifier: Verifier, at: Date) {
   const { store, tenants } = verifier
-  const [policies, keys, head, waiting] = await Promise.all([
+  const since = new Date(at.getTime() - HEARD_MS)
+  const [policies, keys, head, waiting, sessions] = await Promise.all([
     Promise.all([...tenants.keys()].map((name) => policyReport(verifier, name, at))),
     store.allKeys(),
     store.logHead(),
     store.countWaitingLeaves(),
+    Promise.all(
+      [...tenants.keys()].map(async (tenant) => ({
+        tenant,
+        ...(await store.countSessions(tenant, since)),
+      })),
+    ),
   ])
-  return { policies, keys, log: { head, waiting } }
+  return { policies, keys, log: { head, waiting }, sessions }
 }
 
 async function databaseFigures({ store }: Verifier, mostMs: number): Promise<DatabaseFigures> {

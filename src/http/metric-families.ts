@@ -4,20 +4,24 @@ import type { PolicyConditionName } from '../service/ports.ts'
 import { type MachineMeasured, machineFamilies } from './metric-machine.ts'
 import { releaseFamilies } from './metric-releases.ts'
 import { type AdmissionFigures, requestFamilies } from './metric-requests.ts'
+import { messageFamilies } from './metric-sessions.ts'
+import { type StandingsMeasured, standingFamilies } from './metric-standings.ts'
 import { type TokensMeasured, tokenFamilies } from './metric-tokens.ts'
 import type { MetricFamily, MetricSample } from './metrics-text.ts'
 import type { ReleaseFigures } from './release-counts.ts'
 import type { RequestFigures } from './request-counts.ts'
+import type { MessageCount } from './session-counts.ts'
 import type { VerdictCount } from './verdict-counts.ts'
 
 /** Undefined and empty: not known, and so not shown. */
-export interface Measured extends TokensMeasured, MachineMeasured {
+export interface Measured extends TokensMeasured, StandingsMeasured, MachineMeasured {
   /** `vouchsafe/1.2.3` */
   readonly build: string
   readonly at: Date
   readonly policies: readonly PolicyReport[]
   readonly verdicts: readonly VerdictCount[]
   readonly releases: ReleaseFigures | undefined
+  readonly messages: readonly MessageCount[]
   readonly requests: RequestFigures | undefined
   readonly admission: AdmissionFigures | undefined
 }
@@ -42,6 +46,8 @@ export function metricFamilies(measured: Measured): readonly MetricFamily[] {
     ...requestFamilies(measured.requests, measured.admission),
     ...tokenFamilies(measured),
     ...releaseFamilies(measured.releases),
+    ...messageFamilies(measured.messages),
+    ...standingFamilies(measured),
     ...machineFamilies(measured),
   ]
 }

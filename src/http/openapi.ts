@@ -125,8 +125,9 @@ function tagOf(path: string): string {
   return ['healthz', 'readyz'].includes(noun) ? 'health' : noun
 }
 
-function contentOf({ takesForm }: Route, request: z.ZodType): unknown {
+function contentOf({ takesForm, requestType }: Route, request: z.ZodType): unknown {
   const content = { schema: schemaOf(request, 'input') }
+  if (requestType !== undefined) return { [requestType]: content }
   return {
     'application/json': content,
     ...(takesForm && { 'application/x-www-form-urlencoded': content }),

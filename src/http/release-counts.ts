@@ -29,6 +29,7 @@ export function countReleases(store: Store): ReleaseCounts {
   let renewed = 0
   const refused: Record<ReleaseRefusal, number> = {
     'token-revoked': 0,
+    'session-over': 0,
     'proof-used': 0,
     'resource-changed': 0,
     'version-revoked': 0,

@@ -30,6 +30,7 @@ const holderProblems: readonly ProblemCode[] = [
   'policy-stale',
   'release-refused',
   'release-needs-session',
+  'session-over',
   'resource-unknown',
   'resource-version-unavailable',
   'storage-unavailable',

@@ -5,6 +5,7 @@ import { findingJson } from '../rats/finding-json.ts'
 import type { AppraisedEvidence } from '../service/appraise-evidence.ts'
 import type { Attested } from '../service/attest.ts'
 import type { IssuedChallenge } from '../service/issue-challenge.ts'
+import type { IssuedToken } from '../service/issue-tokens.ts'
 
 const instant = z.iso.datetime()
 const vector = z.record(z.string(), z.int())
@@ -13,7 +14,7 @@ const assurance = z.enum(['hardware', 'simulated'])
 
 export const challengeResponse = z.strictObject({ nonce: z.string(), expiresAt: instant })
 
-const issuedToken = z.strictObject({
+export const issuedToken = z.strictObject({
   form: z.enum(['possession', 'federation', 'workload']),
   audience: z.string().meta({
     description: 'Of the release rule, and of the token: a workload token itself names none.',
@@ -32,7 +33,7 @@ const issuedToken = z.strictObject({
     .meta({ description: 'The entry of the Token Status List that tells of its revocation.' }),
 })
 
-const logLeaf = z.string().meta({
+export const logLeaf = z.string().meta({
   description: 'Hash of the leaf of the transparency log that answers for this decision, in hex.',
 })
 
@@ -124,7 +125,7 @@ export function attestationJson({ id, logLeaf, issued }: Extract<Attested, Verdi
   const { release, policy, tee } = matter
   return {
     id,
-    tokens: tokens.map((token) => ({ ...token, expiresAt: token.expiresAt.toISOString() })),
+    tokens: tokens.map(tokenJson),
     logLeaf,
     tee: tee.name,
     assurance: grant.assurance,
@@ -148,6 +149,11 @@ export function attestationJson({ id, logLeaf, issued }: Extract<Attested, Verdi
     })),
     policy: { commit: policy.commit, digest: policy.digest },
   } satisfies z.input<typeof attestationResponse>
+}
+
+export function tokenJson(token: IssuedToken) {
+  const { expiresAt } = token
+  return { ...token, expiresAt: expiresAt.toISOString() } satisfies z.input<typeof issuedToken>
 }
 
 interface Verdict<V extends Attested['verdict']> {

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Problem, ProblemCode } from '../problems.ts'
 import type { Operator, OperatorRole } from '../service/operators.ts'
 import type { Call } from '../service/verifier.ts'
-import type { Budget } from './guard/budgets.ts'
+import type { Budget, Drawing } from './guard/budgets.ts'
 
 export interface Route {
   readonly method: 'GET' | 'POST'
@@ -25,6 +25,10 @@ export interface Route {
   readonly takesAgents?: true
   /** What a request is counted against; undefined: what `budgetOf` says. */
   readonly budget?: Budget | 'none'
+  /** In which queue a request waits for its turn; undefined: evidence and releases in theirs, whatever else in none. */
+  readonly queue?: 'admission' | 'messages'
+  /** Called before anything of the body is read. Throws Problem for what is not worth reading. */
+  readonly before?: (asked: Asked) => Promise<void>
   /** Headers that the route reads, beside those of every request. */
   readonly headers?: readonly RouteHeader[]
   readonly request?: z.ZodType
@@ -32,6 +36,8 @@ export interface Route {
   readonly takesForm?: boolean
   /** The body is bytes of no known kind, whatever its media type says, for `receivedBytes`. */
   readonly takesBytes?: true
+  /** Media type of a body that is neither JSON nor a form; for the contract. */
+  readonly requestType?: string
   /** Bytes; undefined: what evidence may need. */
   readonly largestBody?: number
   readonly response: z.ZodType | undefined
@@ -66,6 +72,8 @@ export interface Asked {
   readonly forTenant: (name: string) => Promise<void>
   /** Counts evidence that proved nothing against the caller. */
   readonly unprovenEvidence: () => Promise<void>
+  /** How messages of sessions are counted. */
+  readonly messages: Pick<Drawing, 'beforeMessage' | 'refusedMessage' | 'forSession'>
   /** Breaks the connection at once, whatever was not written to it yet. */
   readonly disconnect: () => void
 }
@@ -77,8 +85,13 @@ export function budgetOf({ budget, role, method }: Route): Budget | 'none' {
 
 /** Turned away with 503 while too many of its kind are under way. */
 export function isShed(route: Route): boolean {
+  return queueOf(route) !== undefined
+}
+
+export function queueOf(route: Route): 'admission' | 'messages' | undefined {
   const budget = budgetOf(route)
-  return budget === 'attestations' || budget === 'releases'
+  const isUsual = budget === 'attestations' || budget === 'releases'
+  return route.queue ?? (isUsual ? 'admission' : undefined)
 }
 
 /** A stream would be opened for HEAD as for GET, and with nobody to read it never be closed. */

@@ -4,7 +4,7 @@ import type { OperatorDirectory } from '../service/operators.ts'
 import type { Readiness } from '../service/readiness.ts'
 import { nothingToShow, type SelfAttesting } from '../service/self-attestation.ts'
 import { appraisalRoutes } from './appraisal-routes.ts'
-import { type AttestationsServed, attestationRoutes } from './attestation-routes.ts'
+import { attestationRoutes } from './attestation-routes.ts'
 import { attestationServiceRoutes } from './attestation-service/routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import type { Guard } from './guard/guard.ts'
@@ -22,11 +22,13 @@ import { revocationRoutes } from './revocation-routes.ts'
 import type { Route } from './route.ts'
 import { schemaRoutes } from './schema-routes.ts'
 import { selfAttestationRoutes } from './self-attestation-routes.ts'
+import { sessionOperatorRoutes } from './session-operator-routes.ts'
+import { type SessionsServed, sessionRoutes } from './session-routes.ts'
 import { type StatusServed, statusRoutes } from './status-routes.ts'
 import type { Traces } from './trace-context.ts'
 import { type PolicyWebhook, webhookRoutes } from './webhook-routes.ts'
 
-export interface Served extends AttestationsServed, PoliciesServed, StatusServed {
+export interface Served extends SessionsServed, PoliciesServed, StatusServed {
   readonly operators: OperatorDirectory
   readonly guard: Guard
   /** Undefined: nobody asks for figures. */
@@ -53,6 +55,8 @@ export function routesOf(served: Served): readonly Route[] {
     ...keyRoutes(served.verifier),
     ...resourceRoutes(served.verifier),
     ...releaseRoutes(served.verifier),
+    ...sessionRoutes(served),
+    ...sessionOperatorRoutes(served.verifier),
     ...kbsRoutes(served.verifier),
     ...attestationServiceRoutes(served.verifier),
     ...logRoutes(served.verifier),

@@ -6,6 +6,7 @@ import { openVerifier, type TenantParts, type VerifierParts } from '../service/o
 import type { HashedToken, IdentityProvider } from '../service/operators.ts'
 import { readinessOf, type SelfTest } from '../service/readiness.ts'
 import type { SelfAttesting } from '../service/self-attestation.ts'
+import type { Spans } from '../service/span-ports.ts'
 import { statusLists } from '../service/status-lists.ts'
 import { steadyClock } from '../service/steady-clock.ts'
 import type { Verifier } from '../service/verifier.ts'
@@ -21,6 +22,7 @@ import { countReleases } from './release-counts.ts'
 import { requestCounts } from './request-counts.ts'
 import type { Served } from './routes.ts'
 import { type RunningServer, startServer } from './server.ts'
+import { sessionCounts } from './session-counts.ts'
 import { countTokens } from './token-counts.ts'
 import { traces } from './trace-context.ts'
 import { countVerdicts } from './verdict-counts.ts'
@@ -45,6 +47,8 @@ export interface ServiceParts extends Omit<VerifierParts, 'publicUrl' | 'pause' 
   readonly guard?: GuardConfig
   /** Figures that only whoever made the parts can read. */
   readonly figures?: Pick<Gauges, 'collateral' | 'process'>
+  /** Where spans go; undefined: nowhere. Closed with the service. */
+  readonly spans?: Spans | undefined
   /** Where the service itself runs, as far as that can be shown, and where its key-encryption key is held. */
   readonly self?: SelfAttesting
   readonly archive: PolicyArchive
@@ -86,7 +90,7 @@ const FIRST_LOOK_MS = 10_000
 /** Owns the store and what `release` ends from here on: they are closed when the service is, and when it cannot start. */
 export async function runService(parts: ServiceParts): Promise<RunningService> {
   const { journal, clock } = parts
-  const traced = traces(journal)
+  const traced = traces(journal, parts.spans)
   const { journal: counting, counts } = countVerdicts(
     traced.journal,
     parts.tenants.map(({ name }) => name),
@@ -100,6 +104,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
   const requests = requestCounts()
   const tokens = countTokens(parts.store)
   const releases = countReleases(tokens.store)
+  const messages = sessionCounts()
   let isEnding = false
   const guard = openGuard(guardConfig, requests.turnedAway)
 
@@ -114,6 +119,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
     await parts.drift?.stop()
     await chores?.stop()
     guard.close()
+    await parts.spans?.close()
     await parts.release()
     await parts.store.close()
   }
@@ -138,6 +144,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
           guard,
           streams,
           counts: requests,
+          sessionCounts: messages,
           traces: traced,
           isEnding: () => isEnding,
         })
@@ -158,6 +165,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
               admission: guard.admission.figures,
               tokens: tokens.figures,
               releases: releases.figures,
+              messages: messages.figures,
             },
           }),
       })
@@ -222,7 +230,7 @@ function applicationOf(
   }: {
     readonly pollers: ReadonlyMap<string, Poller>
     readonly isEnding: () => boolean
-  } & Pick<Served, 'guard' | 'counts' | 'streams' | 'traces'>,
+  } & Pick<Served, 'guard' | 'counts' | 'sessionCounts' | 'streams' | 'traces'>,
 ) {
   const webhooks = new Map(
     tenants.flatMap(({ name, webhookSecret: secret }): [string, PolicyWebhook][] => {

@@ -1,7 +1,7 @@
 /** How many tokens were issued in which form, and revoked for which reason? Counted where they are kept, so that none is issued and not counted. */
 import type { TokenForm } from '../rats/release.ts'
 import type { Store } from '../service/ports.ts'
-import type { Revocation } from '../service/token-ports.ts'
+import type { Revocation, TokenRecord } from '../service/token-ports.ts'
 
 export interface TokenCounts {
   /** Does what the given store does, and counts. */
@@ -18,18 +18,50 @@ export interface TokenFigures {
 export function countTokens(store: Store): TokenCounts {
   const issued = { possession: 0, federation: 0, workload: 0 }
   const revoked = { operator: 0, policy: 0, collateral: 0 }
+  const count = (outcome: string, { tokens }: { readonly tokens: readonly TokenRecord[] }) => {
+    if (outcome === 'recorded') for (const { form } of tokens) issued[form]++
+  }
   return {
     store: {
       ...store,
       async recordAttestation(attestation) {
         const outcome = await store.recordAttestation(attestation)
-        if (outcome === 'recorded') for (const { form } of attestation.tokens) issued[form]++
+        count(outcome, attestation)
+        return outcome
+      },
+      async openSession(attestation, ...session) {
+        const outcome = await store.openSession(attestation, ...session)
+        count(outcome, attestation)
+        return outcome
+      },
+      async renewSession(attestation, step) {
+        const outcome = await store.renewSession(attestation, step)
+        count(outcome, attestation)
+        return outcome
+      },
+      async recordSessionTokens(given) {
+        const outcome = await store.recordSessionTokens(given)
+        count(outcome, given)
         return outcome
       },
       async revokeTokens(jtis, revocation, leafOf) {
         const tokens = await store.revokeTokens(jtis, revocation, leafOf)
         revoked[revocation.reason] += tokens.length
         return tokens
+      },
+      async changeSession(change) {
+        // A transaction may be tried twice.
+        const fallen = new Set<string>()
+        const outcome = await store.changeSession({
+          ...change,
+          leafOf(token) {
+            fallen.add(token.jti)
+            return change.leafOf(token)
+          },
+        })
+        if (outcome === 'changed' && change.revocation)
+          revoked[change.revocation.reason] += fallen.size
+        return outcome
       },
     },
     figures: () => ({ issued: { ...issued }, revoked: { ...revoked } }),

@@ -1,15 +1,25 @@
 /**
  * Which trace does a request belong to? W3C Trace Context (https://www.w3.org/TR/trace-context/): what the caller or a proxy
- * says in `traceparent` goes into the lines of the log that are about this request, so that both can be found together.
- * Nothing else is done with it: whoever sends it may name any trace.
+ * says in `traceparent` goes into the lines of the log that are about this request, so that both can be found together, and
+ * into its span, where spans are exported. Nothing else is done with it: whoever sends it may name any trace.
  */
 import type { Journal } from '../service/ports.ts'
+import type { Span, Spans } from '../service/span-ports.ts'
 
 export interface Traces {
   /** Records what the given journal records, with the trace of the request that it is about. */
   readonly journal: Journal
-  /** To be called when a request comes in, with the header as it was sent; what it returns, once it is answered. */
-  readonly begin: (requestId: string, traceparent: string | null) => () => void
+  /** To be called when a request comes in; what it returns, once it is answered. */
+  readonly begin: (request: TracedRequest) => (status: number) => void
+}
+
+export interface TracedRequest {
+  readonly requestId: string
+  readonly method: string
+  /** As the contract writes it. */
+  readonly route: string
+  /** As it was sent. */
+  readonly traceparent: string | null
 }
 
 interface Trace {
@@ -17,22 +27,30 @@ interface Trace {
   readonly parentId: string
 }
 
-export function traces(journal: Journal): Traces {
+/** `spans` undefined: none are exported. */
+export function traces(journal: Journal, spans?: Spans): Traces {
   /** Of requests that are under way, and so never more than those. */
   const known = new Map<string, Trace>()
+  const open = new Map<string, Span>()
   return {
     journal: {
       record(entry) {
-        const { requestId, fields } = entry
+        const { requestId, fields, event } = entry
+        if (requestId !== undefined) open.get(requestId)?.event(event, fields ?? {})
         const trace = requestId === undefined ? undefined : known.get(requestId)
         journal.record(trace ? { ...entry, fields: { ...fields, ...trace } } : entry)
       },
     },
-    begin(requestId, traceparent) {
-      const trace = traceparent === null ? undefined : traceOf(traceparent)
-      if (!trace) return () => {}
-      known.set(requestId, trace)
-      return () => known.delete(requestId)
+    begin({ requestId, method, route, traceparent }) {
+      const parent = traceparent === null ? undefined : traceOf(traceparent)
+      const span = spans?.begin({ method, route, requestId, parent })
+      if (parent) known.set(requestId, parent)
+      if (span) open.set(requestId, span)
+      return (status) => {
+        span?.end(status)
+        known.delete(requestId)
+        open.delete(requestId)
+      }
     },
   }
 }

@@ -1,6 +1,7 @@
-/** What do the manifests and revocations of a commit say, one by one? Those that did not change are not read again. */
-import type { AgentRelease } from '../rats/release.ts'
+/** What do the manifests, measurement lists and revocations of a commit say, one by one? Those that did not change are not read again. */
+import type { AgentRelease, MeasurementList } from '../rats/release.ts'
 import { readManifest } from './documents/manifest.ts'
+import { readMeasurementList } from './documents/measurement-list.ts'
 import { type Revocations, readRevocations } from './documents/revocations.ts'
 import type { Mistake } from './documents/yaml-document.ts'
 import type { FileMistake, PolicyFile } from './policy.ts'
@@ -22,7 +23,10 @@ interface KnownDocument {
   readonly sha256: string
   readonly content: Content
 }
-type Content = { readonly release: AgentRelease } | { readonly revocations: Revocations }
+type Content =
+  | { readonly release: AgentRelease }
+  | { readonly revocations: Revocations }
+  | { readonly list: MeasurementList }
 
 export interface DocumentsRequest {
   readonly files: readonly PolicyFile[]
@@ -74,10 +78,14 @@ export async function readDocuments(request: DocumentsRequest): Promise<PolicyDo
   }
 }
 
-/** A manifest says something else once the configuration that it names does. */
+/** A manifest says something else once the configuration that it names does, and nothing once a list is gone. */
 function isCurrent(content: Content, digests: ReadonlyMap<string, string>): boolean {
-  const config = 'release' in content ? content.release.runtimeConfig : undefined
-  return config === undefined || digests.get(config.path) === config.sha256
+  if (!('release' in content)) return true
+  const { runtimeConfig: config, runtime } = content.release
+  return (
+    (config === undefined || digests.get(config.path) === config.sha256) &&
+    (runtime?.lists ?? []).every(({ file, sha256 }) => digests.get(file) === sha256)
+  )
 }
 
 type Reading = Content | { readonly mistakes: readonly Mistake[] }
@@ -94,6 +102,8 @@ function readerOf({
     switch (kind) {
       case 'manifest':
         return readManifest(file, context)
+      case 'measurements':
+        return readMeasurementList(file.path, file.bytes)
       case 'revocations':
         return readRevocations(file.bytes)
       case 'rules':

@@ -4,7 +4,7 @@
  */
 import { visible } from './visible-text.ts'
 
-export type FileKind = 'manifest' | 'revocations' | 'rules'
+export type FileKind = 'manifest' | 'measurements' | 'revocations' | 'rules'
 
 interface Folder {
   readonly name: string
@@ -20,6 +20,13 @@ const folders: readonly Folder[] = [
     form: /^agents\/./,
     // readManifest says how a manifest is named: its name is part of what it says.
     sentence: '',
+  },
+  {
+    name: 'measurements/',
+    kind: 'measurements',
+    form: /^measurements\/[0-9a-f]{64}\.list$/,
+    sentence:
+      'measurement lists are measurements/<sha256 in hex>.list, as vouchsafe measure tree calls them',
   },
   {
     name: 'revoked/',

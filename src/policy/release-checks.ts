@@ -14,6 +14,8 @@ export interface ReleaseRequest {
   readonly audiences: readonly string[]
   /** Undefined where the evidence is not authentic, or nobody answers for it. */
   readonly bearer: { readonly assurance: Assurance; readonly subject: string } | undefined
+  /** Whether the evidence was brought in a session. */
+  readonly isInSession: boolean
 }
 
 /** What Google's workload identity federation takes as google.subject; nobody else that clouds' tokens go to allows less. */
@@ -50,6 +52,23 @@ export const releaseChecks: readonly Check<ReleaseRequest>[] = [
       return (
         known.some((name) => name === tee) ||
         refuse(`the release has no reference value for ${tee}`, tee, known)
+      )
+    },
+  },
+  {
+    id: 'release.session',
+    informs: 'executables',
+    cites: `${DESIGN}: spec.runtime.session`,
+    judge({ release, isInSession }) {
+      if (!release.runtime?.isSessionRequired)
+        return notApplicable('the release gives tokens for one attestation alone as well')
+      return (
+        isInSession ||
+        refuse(
+          'the release gives tokens only inside of a session: open one at POST /v1/sessions',
+          'one attestation alone',
+          'a session',
+        )
       )
     },
   },

@@ -16,6 +16,16 @@ export interface RevocationSubject {
   readonly release: AgentRelease
   /** Thumbprints; empty where the agent named no such key. */
   readonly keys: Pick<RuntimeClaims, 'sig_jkt' | 'enc_jkt'>
+  /** What operators banned from this agent, at this moment, whatever the policy says. */
+  readonly bans: readonly BannedPlatform[]
+}
+
+export interface BannedPlatform {
+  /** Hex, as EvidenceIdentity.platforms. */
+  readonly platform: string
+  readonly reason: string
+  readonly by: string
+  readonly at: Date
 }
 
 const DESIGN = 'docs/design.md, policy repository: revoked/'
@@ -42,7 +52,25 @@ export const revocationChecks: readonly Check<RevocationSubject>[] = [
     judge: ({ revocations, keys }) =>
       judge('agent key', [keys.sig_jkt, keys.enc_jkt], revocations.agentKeys),
   },
+  {
+    id: 'revoked.ban',
+    informs: 'instance-identity',
+    cites: 'docs/sessions.md, bans',
+    judge: ({ bans, identity }) => judgeBans(identity.platforms, bans),
+  },
 ]
+
+function judgeBans(platforms: readonly string[], bans: readonly BannedPlatform[]): Judgement {
+  const hits = bans.filter(({ platform }) => platforms.includes(platform))
+  const [first] = hits
+  if (!first) return true
+  const { platform, by, at, reason } = first
+  return refuse(
+    `the machine ${platform} was banned by ${visible(by)} at ${at.toISOString()} (${visible(reason)}): use another, or have an operator lift it with \`vouchsafe session unban\``,
+    hits.map((each) => each.platform),
+    'no machine that an operator banned',
+  )
+}
 
 function judge(
   what: string,

@@ -6,6 +6,8 @@ import type {
   SnpReference,
   TdxReference,
 } from './reference-values.ts'
+import type { MeasurementKind } from './runtime-event.ts'
+import type { Watch } from './transcript.ts'
 
 export interface AgentRelease {
   readonly environment: string
@@ -75,7 +77,24 @@ export interface Model {
 }
 
 export interface RuntimeLimits {
+  /** Tokens only inside of a session: nobody watches what was attested alone. */
+  readonly isSessionRequired: boolean
   readonly attestEverySeconds: number | undefined
+  readonly heartbeatSeconds: number
+  /** What may be loaded, besides `models` and the artifacts that are plugins or configurations: these, and what the lists name. */
+  readonly measurements: readonly ApprovedMeasurement[]
+  readonly lists: readonly MeasurementList[]
+  readonly state: readonly ApprovedState[]
+  /** What must be watched. */
+  readonly watch: readonly Watch[]
+  /** `sha256:<hex>` each; with none, no session opens. */
+  readonly collectors: readonly string[]
+  /** Events that may be lost since the sensor started. */
+  readonly mostDropped: number
+  /** Sensitive system calls that the agent may make. */
+  readonly sensitiveCalls: readonly string[]
+  /** Per process, beyond what the collector knows its runtime to make. */
+  readonly anonymousTextKiB: number
   /** Everything that may be reached: an empty list is nothing at all. */
   readonly egress: readonly { readonly host: string; readonly ports: readonly number[] }[]
   readonly budget: {
@@ -84,6 +103,35 @@ export interface RuntimeLimits {
     readonly cpuMillis?: number
     readonly memoryMiB?: number
   }
+}
+
+export interface ApprovedMeasurement {
+  readonly kind: MeasurementKind
+  /** Undefined: wherever it lies. */
+  readonly path: string | undefined
+  /** `sha256:<hex>` */
+  readonly digest: string
+}
+
+/** A file of the policy repository whose name is its digest: read once, and shared by all releases that name it. */
+export interface MeasurementList {
+  /** `measurements/<hex>.list` */
+  readonly file: string
+  /** SHA-256 of its bytes, hex. */
+  readonly sha256: string
+  /** As they are written: `<kind> <sha256 in hex>  <path>`. */
+  readonly lines: ReadonlySet<string>
+  /** Of its executables. */
+  readonly programs: ReadonlySet<string>
+}
+
+/** What the agent changes itself. */
+export interface ApprovedState {
+  /** Exact, or everything below a folder where it ends in `/**`. */
+  readonly path: string
+  /** `sha256:<hex>` each; `any`: whatever it becomes is approved, because of `reason`. */
+  readonly digests: readonly string[] | 'any'
+  readonly reason: string | undefined
 }
 
 export interface RuntimeConfig {

@@ -81,6 +81,8 @@ export interface EvidenceIdentity {
   readonly digests: readonly string[]
   /** Hex of what names the machine: chip id, PPID, platform instance id, SHA-256 of its certificate. */
   readonly platforms: readonly string[]
+  /** Those of `platforms` that other machines have as well: a provider signs with one VLEK for all of its chips. */
+  readonly shared?: readonly string[]
 }
 
 export interface Tee<E, N extends Endorsed, R> {
@@ -104,6 +106,11 @@ export interface Tee<E, N extends Endorsed, R> {
   ) => SignatureQuestion | undefined
   /** The 64 bytes that the guest chose; undefined where this evidence carries its binding elsewhere. */
   readonly bind: (evidence: E) => Uint8Array | undefined
+  /**
+   * 48 bytes: the register that a running guest extends by every measurement (transcript.ts), as the quote has it. Absent:
+   * this TEE has none. Authentic evidence only.
+   */
+  readonly runtimeRegister?: (evidence: E) => Uint8Array | undefined
   readonly claims: (evidence: E, endorsement: N) => Claims
   /** The type of everything in `claims` that an operator's rule may look at: per field, what stands there. */
   readonly claimSchema: ClaimSchema

@@ -16,7 +16,8 @@ export type Assurance = 'hardware' | 'simulated'
 const AFFIRMING: Readonly<Record<Claim, number>> = {
   'instance-identity': 2,
   configuration: 2,
-  // "... have been loaded during the boot process": a launch measurement says nothing about what was loaded afterwards (2).
+  // "... have been loaded during the boot process": a launch measurement says nothing about what was loaded afterwards, which
+  // is LOADED_APPROVED.
   executables: 3,
   'file-system': 2,
   hardware: 2,
@@ -24,6 +25,8 @@ const AFFIRMING: Readonly<Record<Claim, number>> = {
   'storage-opaque': 2,
   'sourced-data': 2,
 }
+/** "... during and after the boot process": only where whatever is loaded is seen, and every check of it passed. */
+const LOADED_APPROVED = 2
 /** A policy looked at the shortcoming and let it pass, with a reason. */
 const WARNING = 32
 /** Per claim, the contraindicated value that AR4SI gives to the failure of an authentic attester. */
@@ -49,9 +52,11 @@ export interface Examined {
   readonly findings: readonly Finding[]
   /** Undefined when evidence was not authenticated. */
   readonly assurance: Assurance | undefined
+  /** Whether the running agent is watched, and `findings` judge everything that it loaded. Absent: nobody watches. */
+  readonly isLoadingWatched?: boolean | undefined
 }
 
-export function trustVector({ findings, assurance }: Examined): TrustVector {
+export function trustVector({ findings, assurance, isLoadingWatched }: Examined): TrustVector {
   const tiers = claimNames.map(() => 0)
   for (const { informs, outcome } of findings) {
     if (outcome === 'not-applicable') continue
@@ -62,6 +67,10 @@ export function trustVector({ findings, assurance }: Examined): TrustVector {
   if (assurance === 'simulated')
     for (const [claim, tier] of SIMULATED)
       tiers[placeOf[claim]] = Math.max(tiers[placeOf[claim]] ?? 0, tier)
+
+  const executables = placeOf.executables
+  if (isLoadingWatched && tiers[executables] === AFFIRMING.executables)
+    tiers[executables] = LOADED_APPROVED
 
   const vector: Partial<Record<Claim, number>> = {}
   for (const claim of claimNames) {

@@ -6,7 +6,7 @@
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { concat } from '../bytes/encoding.ts'
 import { type PublicKey, pointOf } from '../rats/public-key.ts'
-import { recentValues } from '../recent-values.ts'
+import { RecipientPoint, senderSuite } from './hpke-sender.ts'
 
 export interface HpkeMessage {
   /** The encapsulated key: an uncompressed point, 65 bytes. */
@@ -41,8 +41,8 @@ export async function hpkeSeal(
   plaintext: Uint8Array,
   { info, aad }: HpkeContext,
 ): Promise<HpkeMessage> {
-  const recipientPublicKey = await imported(recipient)
-  const { ct, enc } = await suite.seal({ recipientPublicKey, info }, plaintext, aad)
+  const recipientPublicKey = new RecipientPoint(uncompressed(recipient))
+  const { ct, enc } = await senderSuite.seal({ recipientPublicKey, info }, plaintext, aad)
   return { enc: new Uint8Array(enc), ct: new Uint8Array(ct) }
 }
 
@@ -53,24 +53,18 @@ export async function hpkeOpen(
   { info, aad }: HpkeContext,
 ): Promise<Uint8Array> {
   // A pair: from a private key alone the library would have to export it, which an enclave's key does not allow.
-  const recipientKey = { privateKey, publicKey: await imported(publicKey) }
+  const recipientKey = {
+    privateKey,
+    publicKey: await suite.kem.deserializePublicKey(uncompressed(publicKey)),
+  }
   return new Uint8Array(await suite.open({ recipientKey, enc, info }, ct, aad))
 }
 
-/** An agent asks again and again with the same key, and to import one costs a sixth of what sealing to it does. */
-const MOST_IMPORTED = 4096
-const known = recentValues<CryptoKey>(MOST_IMPORTED, () => 1)
-/** SEC 1 section 2.3.3: what follows is X || Y. */
-const UNCOMPRESSED = Uint8Array.of(4)
-
-async function imported(key: PublicKey): Promise<CryptoKey> {
-  const name = `${key.x}.${key.y}`
-  const before = known.get(name)
-  if (before) return before
+/** SEC 1 section 2.3.3. Throws TypeError; whether the point is on the curve, whoever uses it finds out. */
+function uncompressed(key: PublicKey): Uint8Array {
   const point = pointOf(key)
   if (!point) throw new TypeError('a P-256 key has two coordinates of 32 bytes')
-  // Whether it is on the curve, the import finds out.
-  const made = await suite.kem.deserializePublicKey(concat(UNCOMPRESSED, point))
-  known.put(name, made)
-  return made
+  return concat(UNCOMPRESSED, point)
 }
+
+const UNCOMPRESSED = Uint8Array.of(4)

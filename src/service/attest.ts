@@ -10,11 +10,18 @@ import { appraisalId } from './appraisal-id.ts'
 import { keptOf, recordOf } from './appraisal-record.ts'
 import { authenticateRequest, type Requester, type SignedRequest } from './authenticate-request.ts'
 import { isWaived, type Missing } from './collect-endorsements.ts'
-import { authenticatedAside, type Decision, decide, type Matter } from './decision.ts'
+import {
+  type AnyAuthentication,
+  authenticatedAside,
+  type Decision,
+  decide,
+  type Matter,
+  type SessionMatter,
+} from './decision.ts'
 import { type IssuedToken, planTokens, signTokens } from './issue-tokens.ts'
 import { attestationLeaf } from './log-leaves.ts'
-import type { PendingLeaf } from './log-ports.ts'
 import { policyInForce } from './policy-in-force.ts'
+import type { RecordedAttestation } from './ports.ts'
 import { isProven } from './proven.ts'
 import { type ReceivedEvidence, teeOfEvidence } from './received-evidence.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
@@ -27,6 +34,19 @@ export interface AttestationRequest extends ReceivedEvidence, SignedRequest {
   /** What a relying party wants to see again in the tokens; undefined where there is nothing. */
   readonly relyingPartyNonce: string | undefined
   readonly earNames: EarNames
+  /** Of what opens a session or comes with a new quote in one. */
+  readonly session?: SessionCourse
+}
+
+/** What is judged and kept besides, where evidence is brought in a session. */
+export interface SessionCourse {
+  /** Throws Problem where the release offers no session. */
+  readonly judge: (matter: Matter, authentication: AnyAuthentication) => SessionMatter
+  /** In place of the store's recordAttestation. Throws Problem where the session cannot be kept: then nothing was. */
+  readonly keep: (
+    attestation: RecordedAttestation,
+    concluded: { readonly matter: Matter; readonly decision: Decision },
+  ) => Promise<'recorded' | 'challenge-used'>
 }
 
 export type Attested = {
@@ -59,8 +79,12 @@ export async function attest(
   call: Call,
 ): Promise<Attested> {
   const requester = authenticateRequest(verifier, request, call)
-  const { matter, missing } = await matterOf(verifier, request, { requester, call })
-  const decision = await decide(matter, await authenticatedAside(matter))
+  assertOneShot(request)
+  const { matter: bare, missing } = await matterOf(verifier, request, { requester, call })
+  const authentication = await authenticatedAside(bare)
+  const session = request.session?.judge(bare, authentication)
+  const matter = session ? { ...bare, session } : bare
+  const decision = await decide(matter, authentication)
   const unanswered = missing.find((each) => !isWaived(each, matter.release.waivers))
   // What a vendor did not give may be all that is wrong, and what the agent brought in its place may be older on purpose:
   // either way there is no verdict yet, and the challenge stays good for another try.
@@ -75,7 +99,14 @@ export async function attest(
   const issued = grant && (await issue(verifier, { request, requester, ...concluded, grant }))
   const { endorsements } = matter.conditions
   const kept = keptOf(record, { decision, endorsements })
-  await keep(verifier, requester, { kept, tokens, leaf, logLeaf })
+  const recorded: RecordedAttestation = {
+    challenge: requester.challenge,
+    appraisal: { ...kept.appraisal, leafHash: logLeaf },
+    endorsements: kept.endorsements,
+    tokens,
+    leaf,
+  }
+  await keep(verifier, recorded, { request, matter, decision })
   // Only now may the tokens leave: their challenge is spent and their record durable.
   const outcome: Attested = issued
     ? { verdict: 'issued', id, logLeaf, issued }
@@ -88,6 +119,15 @@ export async function attest(
       }
   report(verifier, outcome, matter, call)
   return outcome
+}
+
+/** A claim that nothing looks at would say what nobody checked. */
+function assertOneShot({ session, claims }: AttestationRequest): void {
+  if (session || claims.session === '') return
+  throw new Problem(
+    'request-malformed',
+    'runtimeClaims.session names a session, which is opened at POST /v1/sessions: leave it empty here',
+  )
 }
 
 /** Throws Problem: no policy, no release of that name, or evidence of no known kind. */
@@ -161,26 +201,19 @@ async function issue(
 
 async function keep(
   { store }: Verifier,
-  { challenge }: Requester,
+  attestation: RecordedAttestation,
   {
-    kept,
-    tokens,
-    leaf,
-    logLeaf,
+    request: { session },
+    ...concluded
   }: {
-    readonly kept: ReturnType<typeof keptOf>
-    readonly tokens: readonly TokenRecord[]
-    readonly leaf: PendingLeaf
-    readonly logLeaf: string
+    readonly request: AttestationRequest
+    readonly matter: Matter
+    readonly decision: Decision
   },
 ): Promise<void> {
-  const recorded = await store.recordAttestation({
-    challenge,
-    appraisal: { ...kept.appraisal, leafHash: logLeaf },
-    endorsements: kept.endorsements,
-    tokens,
-    leaf,
-  })
+  const recorded = session
+    ? await session.keep(attestation, concluded)
+    : await store.recordAttestation(attestation)
   if (recorded === 'recorded') return
   throw new Problem('challenge-used', 'another request with this challenge was answered before')
 }
@@ -188,7 +221,7 @@ async function keep(
 function report(
   { journal }: Verifier,
   outcome: Attested,
-  { tenant, tee, release, policy }: Matter,
+  { tenant, tee, release, policy, session }: Matter,
   { at, requestId }: Call,
 ): void {
   journal.record({
@@ -202,6 +235,7 @@ function report(
       agent: release.agent,
       tee: tee.name,
       policyCommit: policy.commit,
+      ...(session && { session: session.id }),
       ...(outcome.verdict === 'refused' && {
         stage: outcome.refusal.stage,
         failing: outcome.refusal.failing,

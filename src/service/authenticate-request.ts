@@ -22,6 +22,8 @@ export interface SignedRequest {
   readonly proof: string | undefined
   /** base64url of SHA-256 over the body as received. */
   readonly bodySha256: string
+  /** Of the route, below the public address. Default: where attestations are taken that belong to no session. */
+  readonly path?: string
 }
 
 export interface Requester {
@@ -46,14 +48,14 @@ export function authenticateRequest(
       'request-malformed',
       'the Attestation-Proof header is missing: sign nonce, bodySha256 and htu with the key in "jwk"',
     )
-  const htu = attestationUrl(verifier)
+  const htu = attestationUrl(verifier, request.path)
   assertProof(proof, { jwk, nonce: claims.nonce, bodySha256, htu })
   return { tenant, challenge, recipient: recipientOf(request) }
 }
 
 /** What a proof names as its `htu`: where the service says that it is, never what a Host header says. */
-function attestationUrl({ publicUrl }: Verifier): string {
-  return `${publicUrl}/v1/attestations`
+function attestationUrl({ publicUrl }: Verifier, path = '/v1/attestations'): string {
+  return `${publicUrl}${path}`
 }
 
 function recipientOf({ claims, encJwk }: SignedRequest): Recipient | undefined {

@@ -206,6 +206,7 @@ function refusalOf(refusal: ReleaseRefusal, { name }: KnownResource): Problem {
     case 'version-revoked':
       return new Problem('release-refused', `${name} was changed meanwhile: ask again`)
     case 'approval-missing':
+    case 'session-over':
     case 'proof-used':
       throw new Error(`the store refused for want of what the protocol has not: ${refusal}`)
   }

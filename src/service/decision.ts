@@ -24,6 +24,7 @@ import type { Evidence } from '../rats/evidence.ts'
 import type { AgentRelease, Layer, ReferenceValue, ReleaseRule } from '../rats/release.ts'
 import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { AnyTee, EvidenceIdentity } from '../rats/tee.ts'
+import type { ChainHead } from '../rats/transcript.ts'
 import {
   type Assurance,
   type Status,
@@ -32,6 +33,7 @@ import {
   trustVector,
 } from '../rats/trust-vector.ts'
 import { subjectOf } from '../token/subject.ts'
+import { bansOn, type HeldBans } from './bans.ts'
 import { remoteFinding, ruleFindings } from './rule-findings.ts'
 import { ruleInput } from './rule-input.ts'
 import { type Issuers, issuerOf } from './verifier.ts'
@@ -41,6 +43,8 @@ export interface DecidingTenant {
   readonly name: string
   readonly anchors: AnchorSet
   readonly issuers: Issuers<IssuerName>
+  /** Machines that operators banned. Throws Problem('storage-unavailable') while nobody knows. Absent: there are none. */
+  readonly bans?: Pick<HeldBans, 'all'> | undefined
 }
 
 interface IssuerName {
@@ -61,6 +65,18 @@ export interface Matter {
   readonly conditions: Omit<Conditions, 'waivers'>
   /** Absent where the tenant has none, and where what is decided happened in the past. */
   readonly remote?: RemoteQuestion | undefined
+  /** Of what is attested in a session: what its transcript was found to say. */
+  readonly session?: SessionMatter | undefined
+}
+
+export interface SessionMatter {
+  readonly id: string
+  /** All runtime checks, in their order. */
+  readonly findings: readonly Finding[]
+  /** Everything measured so far. */
+  readonly measurement: ChainHead
+  /** Whether every file that was loaded and every program that was started was seen, and is approved as far as `findings` say. */
+  readonly isLoadingWatched: boolean
 }
 
 export interface RemoteQuestion {
@@ -69,7 +85,7 @@ export interface RemoteQuestion {
 }
 
 export interface Decision {
-  /** The TEE's check ids, then the binding's, the release's, revocations, rules and the remote policy: always all, in this order. */
+  /** The TEE's check ids, then the binding's, the release's, revocations, in a session the runtime's, rules and the remote policy: always all, in this order. */
   readonly findings: readonly Finding[]
   readonly status: Status
   readonly trustVector: TrustVector
@@ -119,6 +135,7 @@ export async function decide(
   const identity = authentic && tee.identify(authentic.evidence, authentic.endorsement)
   const bearer = assurance && subject !== undefined ? { assurance, subject } : undefined
   judgeCore(matter, { authentic, identity, issuer, bearer, findings })
+  if (matter.session) findings.push(...matter.session.findings)
   const rules = askedRules(release, audiences)
   const inputs = authentic && inputsOf(matter, { authentic, match, rules, findings })
   findings.push(...(await ruleFindings(policy.rules, inputs)))
@@ -127,7 +144,8 @@ export async function decide(
       await remoteFinding(matter.remote, questionsOf(matter, { inputs, rules, findings })),
     )
 
-  const vector = trustVector({ findings, assurance })
+  const isLoadingWatched = matter.session?.isLoadingWatched
+  const vector = trustVector({ findings, assurance, isLoadingWatched })
   const { referenceValue, accepted } = match
   return {
     findings,
@@ -169,7 +187,7 @@ type Authentic = NonNullable<AnyAuthentication['authentic']>
 
 /** Binding, release and revocations: what no operator's rule can override. */
 function judgeCore(
-  { tee, claims, binding, policy, release, audiences, conditions }: Matter,
+  { tenant, tee, claims, binding, policy, release, audiences, conditions, session }: Matter,
   {
     authentic,
     identity,
@@ -199,14 +217,23 @@ function judgeCore(
   else reachNone(checklist(bindingChecks), findings)
   judgeAll(
     checklist(releaseChecks),
-    { release, at: conditions.at, tee: tee.name, audiences, bearer },
+    {
+      ...{ release, at: conditions.at, tee: tee.name, audiences, bearer },
+      isInSession: session !== undefined,
+    },
     noWaivers,
     findings,
   )
   if (identity)
     judgeAll(
       checklist(revocationChecks),
-      { revocations: policy.revocations, identity, release, keys: claims },
+      {
+        revocations: policy.revocations,
+        identity,
+        release,
+        keys: claims,
+        bans: bansOn(tenant, release),
+      },
       noWaivers,
       findings,
     )

@@ -3,6 +3,7 @@
 import { type Difference, differencesOf } from '../policy/match-release.ts'
 import { releaseChecks } from '../policy/release-checks.ts'
 import { revocationChecks } from '../policy/revocation-checks.ts'
+import { runtimeChecks } from '../policy/runtime/runtime-checks.ts'
 import { Problem } from '../problems.ts'
 import { bindingChecks } from '../rats/binding.ts'
 import { type Finding, firstFailure } from '../rats/check.ts'
@@ -71,6 +72,7 @@ const checks: ReadonlyMap<string, Stated> = new Map(
     ...bindingChecks,
     ...releaseChecks,
     ...revocationChecks,
+    ...runtimeChecks,
   ].map((check): readonly [string, Stated] => [check.id, check]),
 )
 

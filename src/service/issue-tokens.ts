@@ -60,6 +60,7 @@ export async function planTokens(
       issuedAt,
       expiresAt: new Date((Math.floor(issuedAt.getTime() / 1000) + seconds) * 1000),
       status: await statusSlots.take(grant.issuer.url),
+      session: session === '' ? undefined : session,
     })
   }
   return planned
@@ -103,6 +104,7 @@ export async function signTokens(
     hardware: identity.hardware,
     measurement: identity.launch,
     leaf: issuance.leaf,
+    session: matter.session,
   }
   return await Promise.all(
     tokens.map(async ({ status: slot, ...record }) => {

@@ -54,8 +54,9 @@ export function attestationLeaf(
     manifest: record.manifest,
     policyCommit: record.policyCommit,
     policyDigest: record.policyDigest,
-    // Without a reference value there is no such member: JSON.stringify leaves out what is undefined.
+    // Without a reference value, or a session, there is no such member: JSON.stringify leaves out what is undefined.
     referenceValue: referenceValue?.id,
+    session: record.runtimeClaims.session || undefined,
     status: record.status,
     tee: record.tee,
     tenant,
@@ -253,7 +254,8 @@ export function denialsTime(entry: Uint8Array): Date | undefined {
   return at && !Number.isNaN(at.getTime()) ? at : undefined
 }
 
-function leaf(
+/** For leaves of this log that have a file of their own. `text`: members in the order of their names. */
+export function leaf(
   {
     kind,
     at,
@@ -281,7 +283,7 @@ function minuteOf(at: Date): string {
   return `${at.toISOString().slice(0, 16)}Z`
 }
 
-function tokenMembers({ form, issuer, audience, jkt, jti, expiresAt, status }: TokenRecord) {
+export function tokenMembers({ form, issuer, audience, jkt, jti, expiresAt, status }: TokenRecord) {
   return {
     audience,
     expiresAt: expiresAt.toISOString(),

@@ -8,6 +8,7 @@ export type LeafKind =
   | 'keys'
   | 'release'
   | 'resource'
+  | 'session'
   | 'denials'
 
 /** Queued in the transaction of what it answers for, and numbered afterwards by whoever sequences. */

@@ -8,6 +8,8 @@ export interface OfferRequest extends VersionRequest {
   readonly tenant: string
   readonly resource: string
   readonly use: ResourceUse
+  /** Whether the token is of a session that is ACTIVE now. */
+  readonly isInSession: boolean
 }
 
 export interface Offer {
@@ -42,9 +44,11 @@ function judged(resource: KnownResource, request: OfferRequest): Offer | Problem
       'release-use-refused',
       `${name} is there to ${use}, and not to ${request.use}`,
     )
-  // Sessions come with a later version of the service; until then what needs one is given to nobody.
-  if (requiresSession)
-    return new Problem('release-needs-session', `${name} is given only inside a session`)
+  if (requiresSession && !request.isInSession)
+    return new Problem(
+      'release-needs-session',
+      `${name} is given only inside a session, and the token is of none`,
+    )
   const choice = chooseVersion(versions, request)
   return 'chosen' in choice
     ? { resource, version: choice.chosen }

@@ -4,10 +4,12 @@ import type { RemotePolicy } from '../policy/rules/rule.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import { tees } from '../tee/registry.ts'
 import { waivableIn } from './appraise-evidence.ts'
+import { heldBans } from './bans.ts'
 import type { BrokerSwitches } from './broker-session.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { DriftWatch } from './drift-watch.ts'
-import { eventFeed } from './event-feed.ts'
+import { type BannableTenant, banChore } from './enforce-bans.ts'
+import { type EventFeed, eventFeed } from './event-feed.ts'
 import { heldResources } from './held-resources.ts'
 import { issuerNames } from './issuer-names.ts'
 import { keyChore, reloadOnEvents } from './key-chores.ts'
@@ -16,10 +18,13 @@ import { type OpenedIssuer, openChallengeKeys, openIssuer } from './keys.ts'
 import { liveWatch } from './live-watch.ts'
 import type { Witness } from './log-witnesses.ts'
 import { openLog } from './open-log.ts'
+import { knownOutages } from './outages.ts'
 import type { Journal, PolicySource } from './ports.ts'
 import { rememberedStandings } from './remembered-standings.ts'
+import { sessionWatch } from './session-watch.ts'
 import { statusSlots } from './status-slots.ts'
-import type { Tenant, Verifier } from './verifier.ts'
+import type { Verifier } from './verifier.ts'
+import { type Webhook, webhookChore } from './webhooks.ts'
 
 export interface VerifierParts extends KeyRoom {
   readonly journal: Journal
@@ -29,10 +34,14 @@ export interface VerifierParts extends KeyRoom {
   readonly build: string
   /** Lets whatever waits go first: setImmediate, as a promise. */
   readonly pause: () => Promise<void>
+  /** Of a clock that only ever rises and that nobody sets. Absent: no step of `clock` is noticed. */
+  readonly elapsedMs?: () => number
   /** Appraises stored evidence again after each acceptance; begun here. Absent: nobody does. */
   readonly drift?: DriftWatch
   /** Of the transparency log; default: none. */
   readonly witnesses?: readonly Witness[]
+  /** Who else is told of what happens; default: nobody. */
+  readonly webhooks?: readonly Webhook[]
   readonly tenants: readonly TenantParts[]
 }
 
@@ -58,9 +67,15 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
   )
   const challenges = await openChallengeKeys(parts)
   const { log, chores: logChores } = await openLog(parts)
-  const tenants = await Promise.all(parts.tenants.map((tenant) => openTenant(parts, tenant)))
+  const tenants = await Promise.all(
+    parts.tenants.map((tenant) => openTenant(parts, tenant, events)),
+  )
   const keyRings = [challenges.ring, ...tenants.flatMap(({ rings }) => rings)]
+  const away = knownOutages(parts)
+  // Before anybody is judged by his silence.
+  await away.look()
   reloadOnEvents(parts, { rings: keyRings, events })
+  const hooks = (parts.webhooks ?? []).map((webhook) => webhookChore(parts, webhook))
   const verifier: Verifier = {
     store,
     journal,
@@ -79,11 +94,17 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
     events,
     statusSlots: statusSlots(parts),
     log,
+    outages: away.outages,
+    webhooks: () => hooks.map(({ figures }) => figures()),
     chores: [
       { name: 'events', everyMs: EVENTS_MS, run: events.poll },
+      away.chore,
       keyChore(parts, keyRings),
       ...logChores,
       ...tenants.map(({ tenant }) => liveWatch({ ...parts, events }, tenant)),
+      ...tenants.map(({ tenant }) => sessionWatch({ ...parts, events }, tenant)),
+      ...tenants.map(({ tenant }) => banChore({ ...parts, events }, tenant)),
+      ...hooks.map(({ chore }) => chore),
     ],
     tenants: new Map(tenants.map(({ tenant }) => [tenant.name, tenant])),
   }
@@ -94,17 +115,22 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
 async function openTenant(
   parts: VerifierParts,
   tenant: TenantParts,
-): Promise<{ readonly tenant: Tenant; readonly rings: OpenedIssuer['rings'] }> {
+  events: EventFeed,
+): Promise<{ readonly tenant: BannableTenant; readonly rings: OpenedIssuer['rings'] }> {
   const names = issuerNames(parts.publicUrl, tenant)
   const [hardware, simulated] = await Promise.all([
     openIssuer(parts, { ...names.hardware, assurance: 'hardware' }),
     names.simulated && openIssuer(parts, { ...names.simulated, assurance: 'simulated' }),
   ])
+  const bans = heldBans({ ...parts, events }, tenant.name)
+  // Before anybody is judged.
+  await bans.reload()
   return {
     rings: [...hardware.rings, ...(simulated?.rings ?? [])],
     tenant: {
       ...tenant,
       remotePolicy: tenant.remotePolicy,
+      bans,
       issuers: { hardware: hardware.issuer, simulated: simulated?.issuer },
     },
   }

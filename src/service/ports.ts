@@ -11,6 +11,7 @@ import type { RuntimeClaims } from '../rats/runtime-claims.ts'
 import type { Status, TrustVector } from '../rats/trust-vector.ts'
 import type { LogStore, PendingLeaf } from './log-ports.ts'
 import type { ReleaseStore } from './release-ports.ts'
+import type { SessionStore } from './session-ports.ts'
 import type { EventStore, KeyStore, TokenRecord, TokenStore } from './token-ports.ts'
 
 export interface Clock {
@@ -219,7 +220,13 @@ export interface RecordedAttestation {
   readonly leaf: PendingLeaf
 }
 
-export interface Store extends KeyStore, TokenStore, EventStore, LogStore, ReleaseStore {
+export interface Store
+  extends KeyStore,
+    TokenStore,
+    EventStore,
+    LogStore,
+    ReleaseStore,
+    SessionStore {
   /**
    * Marks the challenge as used and keeps the rest, all or nothing. `challenge-used` means that another request, on this
    * replica or another, was first; then nothing was written. Durable when it resolves.
@@ -299,6 +306,13 @@ export interface JournalEntry {
     | 'log.resumed'
     | 'log.witnesses'
     | 'clock.stepped'
+    | 'service.away'
+    | 'session.opened'
+    | 'session.tokens'
+    | 'session.changed'
+    | 'ban.changed'
+    | 'webhook.failing'
+    | 'webhook.delivers'
     | 'service.started'
     | 'service.stopped'
   readonly at: Date

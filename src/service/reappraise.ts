@@ -17,6 +17,7 @@ import {
 import { rulesAndRevocationsAgree, sameRelease } from './policy-comparison.ts'
 import type { AppraisalRecord, DriftEntry, DriftReport, Store, Verdict } from './ports.ts'
 import { isForged } from './proven.ts'
+import { recordedSession } from './session-findings.ts'
 import type { Verifier } from './verifier.ts'
 
 export interface Reappraisal {
@@ -123,28 +124,22 @@ async function compare(
 
 /** Undefined where it cannot be decided again: evidence or endorsements are not kept, or the TEE is known no more. */
 async function mattersOf(
-  {
-    tee: name,
-    endorsementsDigest,
-    evidence,
-    runtimeClaims: claims,
-    binding,
-    audiences,
-    at,
-  }: AppraisalRecord,
+  record: AppraisalRecord,
   { request, held }: { readonly request: Reappraisal; readonly held: EndorsementShelf },
 ): Promise<((policy: Policy) => Matter | undefined) | undefined> {
-  const tee = recordedTeeByName(name)
+  const { endorsementsDigest, evidence, runtimeClaims: claims, binding, audiences, at } = record
+  const tee = recordedTeeByName(record.tee)
   const kept = await held(endorsementsDigest)
   if (!tee || !kept || !evidence) return undefined
   const { tenant, verifier } = request
   const { anchors } = tenant
   const conditions = { at, anchors, endorsements: kept, proofs: verifier.proofs }
+  // What ran is judged where the session's deltas are.
+  const session = recordedSession(record)
+  const same = { tenant, tee, evidence, claims, binding, audiences, conditions, session }
   return (policy) => {
     const release = policy.releaseOf(claims.environment, claims.agent)
-    return (
-      release && { tenant, tee, evidence, claims, binding, policy, release, audiences, conditions }
-    )
+    return release && { ...same, policy, release }
   }
 }
 

@@ -20,6 +20,7 @@ export type Stage =
   | 'binding'
   | 'release'
   | 'revocation'
+  | 'runtime'
   | 'rules'
   | 'remote-policy'
 
@@ -152,6 +153,8 @@ export const adviceAt: Readonly<Record<Stage, string>> = {
     'Change the manifest (validity, reference values, release rules) or ask for what it allows.',
   revocation:
     'What is revoked stays refused: run something else, on another machine, with new keys. Entries leave revoked/ only with the approvals that trust/root.yaml demands.',
+  runtime:
+    'Run only what the manifest approves; or, if what was loaded or done is meant, put it into the section runtime of the manifest and commit it.',
   rules:
     'Read the rule where it is written, and change what it objects to; rules/ changes only with approvals.',
   'remote-policy': 'Ask whoever runs the policy engine beside this service for its decision log.',
@@ -169,6 +172,7 @@ export function stageOf(id: string, tee: Matter['tee']): Stage {
 const stages: readonly (readonly [string, Stage])[] = [
   ['binding.', 'binding'],
   ['revoked.', 'revocation'],
+  ['runtime.', 'runtime'],
   ['rule.', 'rules'],
   ['policy.remote.', 'remote-policy'],
 ]

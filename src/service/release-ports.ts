@@ -98,7 +98,15 @@ export interface RecordedRelease {
   readonly approval: { readonly id: string; readonly atLeast: number } | undefined
   /** Undefined: no limit. */
   readonly releasesPerMinute: number | undefined
+  /** Undefined: the token is of no session. What the token's row says must agree. */
+  readonly session?: HeardSession | undefined
   readonly leaf: PendingLeaf
+}
+
+/** The session of the token: it must be open, the token's key its own, and its last message not before `heardSince`. */
+export interface HeardSession {
+  readonly id: string
+  readonly heardSince: Date
 }
 
 /**
@@ -107,6 +115,7 @@ export interface RecordedRelease {
  */
 export type ReleaseRefusal =
   | 'token-revoked'
+  | 'session-over'
   | 'proof-used'
   | 'resource-changed'
   | 'version-revoked'
@@ -247,6 +256,7 @@ export interface ReleaseStore {
       readonly until: Date
       readonly jti: string
       readonly proof: { readonly id: string; readonly expiresAt: Date }
+      readonly session?: HeardSession | undefined
     },
   ) => Promise<'renewed' | 'lease-over' | Exclude<ReleaseRefusal, 'approval-missing'>>
   readonly openBrokerSession: (session: BrokerSession) => Promise<void>

@@ -16,6 +16,11 @@ export function refusalProblem(
         'possession-token-refused',
         'the token does not count here: it was revoked, or it ended, before the release was recorded',
       )
+    case 'session-over':
+      return new Problem(
+        'session-over',
+        `${resource} is not given to this session: it is not open, or was silent for too long, when the release was recorded`,
+      )
     case 'proof-used':
       return proofUsed()
     case 'too-many-releases':

@@ -16,9 +16,16 @@ import { offerOf } from './offered-version.ts'
 import { type Operation, operate } from './operate.ts'
 import type { ProvenPossession } from './possession.ts'
 import { approvalFor } from './release-approval.ts'
-import type { RecordedRelease, ReleaseRecord, Resource, ResourceUse } from './release-ports.ts'
+import type {
+  HeardSession,
+  RecordedRelease,
+  ReleaseRecord,
+  Resource,
+  ResourceUse,
+} from './release-ports.ts'
 import { refusalProblem } from './release-refusal.ts'
 import { openResource } from './sealed-resource.ts'
+import { sessionGround } from './session-ground.ts'
 import { type Call, uuid, type Verifier } from './verifier.ts'
 
 export interface ReleaseRequest extends HolderRequest, VersionRequest {
@@ -83,9 +90,10 @@ async function handOut(verifier: Verifier, handing: Handing, call: Call): Promis
   const holder = await provenHolder(verifier, request, call)
   assertAttestedKey(holder, request.encJwk)
   // Before anything is told of the resource.
+  const session = await sessionGround(verifier, holder.record, call)
   await entitledTo(verifier, holder, { resource, call })
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const released = await attempt(verifier, { ...handing, holder }, call)
+    const released = await attempt(verifier, { ...handing, holder, session }, call)
     if (released) return released
     verifier.resources.forget(holder.tenant.name, resource)
   }
@@ -94,17 +102,22 @@ async function handOut(verifier: Verifier, handing: Handing, call: Call): Promis
 
 interface Attempt extends Handing {
   readonly holder: ProvenPossession
+  /** Of the token; undefined where it is of none. */
+  readonly session: HeardSession | undefined
 }
 
 /** Undefined where the resource is another than what was held of it. */
 async function attempt(
   verifier: Verifier,
-  { request, use, make, holder }: Attempt,
+  { request, use, make, holder, session }: Attempt,
   call: Call,
 ): Promise<Released | undefined> {
   const { record, proof } = holder
   const { tenant, environment, agent, jkt } = record
-  const { resource, version } = await offerOf(verifier, { ...request, tenant, use })
+  const { resource, version } = await offerOf(verifier, {
+    ...request,
+    ...{ tenant, use, isInSession: session !== undefined },
+  })
   const { name, approvals } = resource
   const subject = { tenant, resource: name, version: version.version, environment, agent, jkt }
   const { createdBy } = version
@@ -116,7 +129,11 @@ async function attempt(
   try {
     leaving = await make(secret)
     const ground = { resource, version: version.version, approval }
-    return await recordedAndSealed(verifier, { request, use, holder, ground, leaving }, call)
+    return await recordedAndSealed(
+      verifier,
+      { request, use, holder, session, ground, leaving },
+      call,
+    )
   } finally {
     secret.fill(0)
     leaving?.fill(0)
@@ -138,7 +155,7 @@ interface Leaving extends Omit<Attempt, 'make'> {
  */
 async function recordedAndSealed(
   verifier: Verifier,
-  { request, use, holder, ground, leaving }: Leaving,
+  { request, use, holder, session, ground, leaving }: Leaving,
   call: Call,
 ): Promise<Released | undefined> {
   const { at, requestId } = call
@@ -156,7 +173,7 @@ async function recordedAndSealed(
   const leaf = releaseLeaf(release, verifier.random)
   const logLeaf = toHex(leaf.leafHash)
   const kept = { ...release, leafHash: logLeaf }
-  const recording = { release: kept, revision, proof, approval, releasesPerMinute, leaf }
+  const recording = { release: kept, revision, proof, approval, releasesPerMinute, session, leaf }
   if (!(await isRecorded(verifier, recording))) return undefined
   await entitledTo(verifier, holder, { resource: name, call })
   report(verifier, kept, requestId)

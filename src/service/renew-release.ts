@@ -10,6 +10,7 @@ import { entitledTo, type HolderRequest, provenHolder } from './entitled.ts'
 import { offerOf } from './offered-version.ts'
 import type { ReleaseRecord } from './release-ports.ts'
 import { refusalProblem } from './release-refusal.ts'
+import { sessionGround } from './session-ground.ts'
 import type { TokenRecord } from './token-ports.ts'
 import type { Call, Verifier } from './verifier.ts'
 
@@ -38,14 +39,16 @@ export async function renewRelease(
   if (!release || !isOf(release, holder.record))
     throw new Problem('lease-unknown', 'no lease of this agent and key has this id')
   const { id, tenant, environment, agent, resource, version } = release
+  const session = await sessionGround(verifier, holder.record, call)
   await entitledTo(verifier, holder, { resource, call })
   // Nothing that is recorded would notice that what is held is of before.
   resources.forget(tenant, resource)
+  const isInSession = session !== undefined
   const asked = { tenant, resource, use: 'release', version, minimumVersion: undefined } as const
-  const { leaseSeconds } = (await offerOf(verifier, asked)).resource
+  const { leaseSeconds } = (await offerOf(verifier, { ...asked, isInSession })).resource
   const lease = leaseFrom(at, leaseSeconds)
   const { proof, record, issuer } = holder
-  const renewal = { at, until: lease.expiresAt, jti: record.jti, proof }
+  const renewal = { at, until: lease.expiresAt, jti: record.jti, proof, session }
   const outcome = await store.renewLease(id, renewal)
   if (outcome !== 'renewed') throw problemOf(outcome, release, at)
   // A policy that came into force meanwhile counts: then nothing is signed, and the agent has what it had.

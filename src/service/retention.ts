@@ -25,6 +25,8 @@ const EVENTS = DAY
 const TOKENS = DAY
 /** After the end of their leases; approvals after theirs. What was released stays in the log. */
 const RELEASES = DAY
+/** After their end, or after they were last heard: a weekend, for whoever asks on Monday what was quarantined on Friday. */
+const SESSIONS = 3 * DAY
 /** Anybody may begin handshakes of the Key Broker. Replicas' clocks may disagree, and evidence be judged slowly, by this much. */
 const BROKER_SESSIONS = 10 * 60_000
 /** A replica that was stopped is no news; a gateway or sensor that fell silent is, for a week. */
@@ -45,6 +47,7 @@ export async function forgetOld(
   await store.pruneEvents(before(EVENTS))
   await store.pruneTokens(before(TOKENS))
   await store.pruneReleases(before(RELEASES))
+  await store.pruneSessions(before(SESSIONS))
   await store.pruneEvidence(before(evidenceMs))
   await forgetDenials(store, before(evidenceMs + DENIALS_OUTLIVE))
 }

@@ -14,8 +14,9 @@ import type { AgentRelease } from '../rats/release.ts'
 import type { AnyTee } from '../rats/tee.ts'
 import { recordedTeeByName } from '../tee/registry.ts'
 import { isWaived } from './collect-endorsements.ts'
-import { type DecidingTenant, decide, type Matter } from './decision.ts'
+import { type DecidingTenant, type Decision, decide, type Matter } from './decision.ts'
 import type { AppraisalRecord, Store } from './ports.ts'
+import { recordedSession } from './session-findings.ts'
 import type { Tenant, Verifier } from './verifier.ts'
 
 export type Standing =
@@ -76,6 +77,32 @@ export async function presentStandingOf(
   const ofHardware = [...question.tee.authenticate, ...question.tee.appraise]
   const isHardware = ofHardware.some(({ id }) => failing.includes(id))
   return { standing: 'fallen', reason: isHardware ? 'collateral' : 'policy', failing }
+}
+
+/**
+ * The whole decision about it at this moment, for whoever issues anew on evidence that is kept. `audiences`: that are asked for
+ * now. Throws Problem('storage-unavailable').
+ */
+export async function presentDecisionOf(
+  record: AppraisalRecord,
+  {
+    audiences,
+    remote,
+    session,
+    ...judging
+  }: Omit<Judging, 'aspects'> & Pick<Matter, 'audiences' | 'remote' | 'session'>,
+): Promise<
+  | { readonly matter: Matter; readonly decision: Decision }
+  | Exclude<Standing, { readonly standing: 'holds' }>
+> {
+  const question = await questionOf(record, { ...judging, aspects: [] })
+  if ('standing' in question) return question
+  const current = await currentEndorsements(question)
+  if ('standing' in current) return current
+  const { policy, at } = judging
+  const kept = matterOf(question, { at, policy, endorsements: current.endorsements })
+  const matter = { ...kept, audiences, remote, session }
+  return { matter, decision: await decide(matter) }
 }
 
 /** As they were kept where no vendor is asked. */
@@ -194,25 +221,36 @@ function statements({ crls, tcbInfos, qeIdentities }: EndorsementParts): readonl
   return [...crls, ...bodies].map((bytes) => Buffer.from(bytes).toString('latin1'))
 }
 
-type Failures = { readonly failing: readonly Finding[] } | { readonly fault: string }
+interface Held {
+  readonly at: Date
+  readonly endorsements: Endorsements
+}
 
-async function failures(
+function matterOf(
   { record, evidence, judging, tee, release }: Question,
-  { at, endorsements: held }: { readonly at: Date; readonly endorsements: Endorsements },
-): Promise<Failures> {
-  const { tenant, policy, verifier } = judging
-  const rules = watched(policy.rules)
-  const matter: Matter = {
+  { at, endorsements: held, policy }: Held & { readonly policy: Policy },
+): Matter {
+  const { tenant, verifier } = judging
+  return {
     tenant,
     tee,
     evidence,
     claims: record.runtimeClaims,
     binding: record.binding,
-    policy: { ...policy, rules: rules.prepared },
+    policy,
     release,
     audiences: record.audiences,
     conditions: { at, anchors: tenant.anchors, endorsements: held, proofs: verifier.proofs },
+    session: recordedSession(record),
   }
+}
+
+type Failures = { readonly failing: readonly Finding[] } | { readonly fault: string }
+
+async function failures(question: Question, held: Held): Promise<Failures> {
+  const { policy } = question.judging
+  const rules = watched(policy.rules)
+  const matter = matterOf(question, { ...held, policy: { ...policy, rules: rules.prepared } })
   const { findings } = await decide(matter)
   const fault = rules.fault()
   return fault === undefined

@@ -115,6 +115,8 @@ function changedBy(
     case 'keys.changed':
       return kept.values()
     case 'policy.accepted':
+    case 'session.changed':
+    case 'ban.changed':
       return []
   }
 }

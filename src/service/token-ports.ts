@@ -93,6 +93,8 @@ export interface TokenRecord {
   readonly issuedAt: Date
   readonly expiresAt: Date
   readonly status: StatusSlot
+  /** Id of the session that it was issued in. Undefined: of one attestation alone. */
+  readonly session: string | undefined
 }
 
 /** Why a token holds no longer: somebody said so, or evidence that it rests on no longer passes. */
@@ -116,6 +118,7 @@ export interface TokenSelection {
   readonly jkt?: string
   readonly environment?: string
   readonly agent?: string
+  readonly session?: string
 }
 
 /** `dpop`: ids of proofs. `reappraisal`: work that one replica does for all. */
@@ -159,7 +162,12 @@ export interface TokenStore {
   readonly pruneTokens: (before: Date) => Promise<number>
 }
 
-export type EventKind = 'token.revoked' | 'keys.changed' | 'policy.accepted'
+export type EventKind =
+  | 'token.revoked'
+  | 'keys.changed'
+  | 'policy.accepted'
+  | 'session.changed'
+  | 'ban.changed'
 
 /** What every replica, and whoever follows the stream of events, hears of. */
 export interface ServiceEvent {

@@ -5,6 +5,7 @@ import { Problem } from '../problems.ts'
 import type { ProofCache } from '../rats/proof-cache.ts'
 import type { Assurance } from '../rats/trust-vector.ts'
 import type { Issuer } from '../token/issuer.ts'
+import type { HeldBans } from './bans.ts'
 import type { BrokerSwitches } from './broker-session.ts'
 import type { CollectEndorsements } from './collect-endorsements.ts'
 import type { EventFeed } from './event-feed.ts'
@@ -14,7 +15,9 @@ import type { AnyKeyRing, ChallengeKeys } from './keys.ts'
 import type { ServiceLog } from './open-log.ts'
 import type { Clock, Journal, PolicySource, Random, Store } from './ports.ts'
 import type { Standings } from './remembered-standings.ts'
+import type { Outage } from './session-ports.ts'
 import type { StatusSlots } from './status-slots.ts'
+import type { WebhookFigures } from './webhooks.ts'
 
 export interface Verifier {
   readonly tenants: ReadonlyMap<string, Tenant>
@@ -42,6 +45,10 @@ export interface Verifier {
   readonly events: EventFeed
   readonly statusSlots: StatusSlots
   readonly log: ServiceLog
+  /** When no agent could be heard. Throws Problem('storage-unavailable') while this replica does not know (outages.ts). */
+  readonly outages: () => readonly Outage[]
+  /** How far each webhook is behind. */
+  readonly webhooks: () => readonly WebhookFigures[]
   /** What is done again and again while the service runs; whoever runs the service sees to it. */
   readonly chores: readonly Chore[]
 }
@@ -63,6 +70,8 @@ export interface Tenant {
   readonly issuers: Issuers<Issuer>
   /** A policy engine beside the service, asked last; undefined where none is configured. */
   readonly remotePolicy: RemotePolicy | undefined
+  /** Machines that operators banned. Absent: there are none. */
+  readonly bans?: HeldBans | undefined
   /** Undefined: the tenant does not speak the Key Broker protocol. */
   readonly broker?: BrokerSwitches | undefined
 }

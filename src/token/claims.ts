@@ -36,6 +36,14 @@ export interface AttestedAgent {
   readonly measurement: string
   /** Hex: the leaf of the transparency log. */
   readonly leaf: string
+  /** Absent: of one attestation alone. */
+  readonly session?: AttestedSession | undefined
+}
+
+export interface AttestedSession {
+  readonly id: string
+  /** Everything that the agent loaded since its machine started, as its collector says. */
+  readonly measurement: { readonly count: number; readonly head: string }
 }
 
 export interface PlannedToken {
@@ -136,9 +144,14 @@ function sharedClaims(agent: AttestedAgent, token: PlannedToken, names: EarNames
     },
     att_policy: { commit: policy.commit, digest: policy.digest },
     att_log: { leaf: agent.leaf },
+    ...(agent.session && sessionClaims(agent.session)),
     // draft-ietf-oauth-status-list section 6.1.
     status: { status_list: { idx: token.status.index, uri: token.status.uri } },
   }
+}
+
+function sessionClaims({ id, measurement: { count, head } }: AttestedSession): TokenClaims {
+  return { att_session: id, att_measurements: `${count}:${head}` }
 }
 
 /** RFC 7519 section 2, NumericDate: whole seconds, since Kubernetes and others take no fractions. */

@@ -13,8 +13,10 @@ import { openPostgresEngine } from '#src/adapters/postgres-store.ts'
 import type { SqlEngine } from '#src/adapters/sql-engine.ts'
 import { makePartitions } from '#src/adapters/sql-partitions.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
+import type { Store } from '#src/service/ports.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
 import { approval, issue, put, release, session } from './release-records.ts'
+import { agentSession, ban, heartbeat, later, open } from './session-records.ts'
 import { batchOf } from './store-contract-log.ts'
 import { AT, attestation, LATER, leaf, record, sealed, token, uuid } from './store-records.ts'
 
@@ -75,6 +77,7 @@ async function fill(engine: SqlEngine): Promise<void> {
   await store.takeStatusBlock('https://a.example', { size: 8, capacity: 64, at: AT })
   await store.useOnce('dpop', 'p', LATER)
   await keepReleases(engine)
+  await keepSessions(engine)
   const [one] = await store.tokensOf(uuid(1))
   const revocation = { at: AT, reason: 'operator', detail: 'x', by: 'alice' } as const
   await store.revokeTokens([one?.jti ?? ''], revocation, () => leaf())
@@ -96,6 +99,47 @@ async function keepReleases(engine: SqlEngine): Promise<void> {
   await store.recordRelease(made)
 }
 
+async function keepSessions(engine: SqlEngine): Promise<void> {
+  const store = sqlStore(engine)
+  const suspended = agentSession('suspended', { standing: 'suspended', reason: 'silent' })
+  for (const each of [watched, suspended, agentSession('quarantined', { standing: 'quarantined' })])
+    await open(store, each)
+  const step = heartbeat(watched)
+  await store.advanceSession(step)
+  await store.ban(ban(), leaf({ kind: 'session' }))
+  const terms = { gapMs: 1000, since: AT }
+  for (const ms of [0, 5000]) await store.serviceAlive('replica', later(ms), terms)
+  await store.claimWebhook('hook', { holder: 'replica', at: AT, until: new Date('2099-01-01') })
+  await store.advanceWebhook('hook', { holder: 'replica', sequence: 3 })
+}
+
+const watched = agentSession('watched')
+
+/** Whoever was open needs a quote, and nothing that was answered once is told again. */
+async function expectSuspended(from: Store, to: Store, at: Date): Promise<void> {
+  const all = await to.sessionsOf('acme', { limit: 10 })
+  expect(all).toHaveLength(3)
+  for (const session of all) {
+    const before = (await from.findSession(session.id)) ?? expect.fail()
+    expect(session).toEqual({
+      ...before,
+      lastMessage: undefined,
+      ...(before.standing === 'open' && {
+        standing: 'suspended',
+        reason: expect.stringContaining('restored from a backup'),
+        by: 'restore',
+        changedAt: at,
+        revision: before.revision + 1,
+      }),
+    })
+    expect(await to.deltasOf(session.id)).toEqual(await from.deltasOf(session.id))
+  }
+  const again = heartbeat((await from.findSession(watched.id)) ?? expect.fail())
+  if (again.session.standing === 'open') expect(await to.advanceSession(again)).toBe('superseded')
+  const claimed = { holder: 'another', at, until: at }
+  expect(await to.claimWebhook('hook', claimed)).toBe(3)
+}
+
 async function contentsOf(
   engine: SqlEngine,
 ): Promise<Readonly<Record<string, readonly unknown[]>>> {
@@ -112,7 +156,7 @@ async function contentsOf(
 }
 
 /** What a restore changes on purpose. */
-const afresh = ['keys', 'status_lists', 'events', 'broker_sessions']
+const afresh = ['keys', 'status_lists', 'events', 'broker_sessions', 'sessions', 'webhook_cursors']
 
 async function expectRestored(
   { from, to }: { readonly from: SqlEngine; readonly to: SqlEngine },
@@ -144,6 +188,7 @@ async function expectRestored(
   expect((await store.latestDrift('acme'))?.examined).toBe(7)
   expect(await store.findBrokerSession('s')).toBeUndefined()
   await store.openBrokerSession(session('s'))
+  await expectSuspended(old, store, at)
   expect(await store.findResource('acme', 'secret:a')).toEqual(
     await old.findResource('acme', 'secret:a'),
   )

@@ -11,13 +11,15 @@ import { openPostgresEngine, openPostgresStore } from '#src/adapters/postgres-st
 import * as evidence from '#src/adapters/schema.ts'
 import * as log from '#src/adapters/schema-log.ts'
 import * as releases from '#src/adapters/schema-releases.ts'
+import * as sessions from '#src/adapters/schema-sessions.ts'
 import * as tokens from '#src/adapters/schema-tokens.ts'
 import type { SqlEngine } from '#src/adapters/sql-engine.ts'
+import { progressColumns } from '#src/adapters/sql-session-rows.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
 import { AT, record, uuid } from './store-records.ts'
 
-const schema = { ...evidence, ...log, ...releases, ...tokens }
+const schema = { ...evidence, ...log, ...releases, ...tokens, ...sessions }
 const names = migrations.map(({ name }) => name)
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-migrations-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -102,6 +104,21 @@ function migrated(engine: () => SqlEngine): void {
       text: `select tablename, indexname from pg_indexes where schemaname = 'public' and tablename !~ '^appraisals_'`,
     })
     expect(indexes).toHaveLength(tables.reduce((sum, table) => sum + table.indexes.length + 1, 0))
+  })
+
+  test('a heartbeat writes no index, and has room in the page of its session', async () => {
+    const indexed = await engine().rows({
+      text: `select attname as name from pg_index join pg_attribute on attrelid = indexrelid
+        where indrelid = 'sessions'::regclass`,
+    })
+    const names = indexed.map(({ name }) => name)
+    expect(names).toContain('standing')
+    for (const { name } of progressColumns) expect(names).not.toContain(name)
+    expect(names).not.toContain('revision')
+    const [table] = await engine().rows({
+      text: `select reloptions::text as options from pg_class where oid = 'sessions'::regclass`,
+    })
+    expect(table?.options).toBe('{fillfactor=60,toast_tuple_target=8160}')
   })
 
   test('a database that a newer version changed is left alone', async () => {

@@ -9,7 +9,9 @@ import { logContract } from './store-contract-log.ts'
 import { policyContract } from './store-contract-policies.ts'
 import { releaseContract } from './store-contract-releases.ts'
 import { resourceContract } from './store-contract-resources.ts'
+import { sessionContract } from './store-contract-sessions.ts'
 import { tokenContract } from './store-contract-tokens.ts'
+import { watchContract } from './store-contract-watch.ts'
 import { AT, attestation, keep, LATER, leaf, record, token, uuid } from './store-records.ts'
 
 /** `store`: empty at first, and the same one for the whole suite. */
@@ -25,6 +27,8 @@ export function storeContract(name: string, store: () => Store): void {
     releaseContract(store)
     leaseContract(store)
     brokerSessionContract(store)
+    sessionContract(store)
+    watchContract(store)
 
     test('answers a ping', async () => expect(await store().ping()).toBeUndefined())
   })

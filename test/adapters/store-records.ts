@@ -93,6 +93,7 @@ export function token(appraisal: string, change: Partial<TokenRecord> = {}): Tok
     issuedAt: AT,
     expiresAt: LATER,
     status: { list: 7777, index: slots },
+    session: undefined,
     ...change,
   }
 }

@@ -94,6 +94,10 @@ const house: readonly Zone[] = [
     packages: [
       '@electric-sql/pglite',
       '@open-policy-agent/opa-wasm',
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
       'drizzle-orm',
       'jose',
       'pg',

@@ -115,9 +115,18 @@ async function replyTo(opcode: number, id: bigint, body: Buffer): Promise<Reply>
     case ops.read:
       if (node?.attribute === 'outblob' && kernel.delayMs > 0) await sleep(kernel.delayMs)
       return readPart(node, body)
-    case ops.write:
+    case ops.write: {
+      const offset = Number(body.readBigUInt64LE(8))
+      const bytes = body.subarray(40)
+      const now =
+        node?.attribute === undefined
+          ? undefined
+          : kernel.writeNow(node.folder, node.attribute, { offset, bytes })
+      if (now === 0) return { bytes: counts(bytes.length, 0) }
+      if (now !== undefined) return { error: now }
       files.get(body.readBigUInt64LE(0))?.written.push(body.subarray(40))
       return { bytes: counts(body.readUInt32LE(16), 0) }
+    }
     case ops.flush:
       commit(node, body.readBigUInt64LE(0))
       return done(0)
@@ -143,7 +152,7 @@ function nameIn(body: Buffer): string {
 }
 
 function lookup(folder: string | undefined, name: string): Reply {
-  const exists = folder === undefined ? kernel.folders.includes(name) : kernel.has(folder, name)
+  const exists = folder === undefined ? kernel.isFolder(name) : kernel.has(folder, name)
   if (!exists) return { error: errors.ENOENT }
   const node =
     folder === undefined ? { folder: name, attribute: undefined } : { folder, attribute: name }

@@ -21,3 +21,9 @@ test('where there is no such interface, that is said', async () => {
   const { attest } = tsmAttester({ root: '/nowhere' })
   await expect(attest(reportData)).rejects.toMatchObject({ name: 'TsmFault', kind: 'absent' })
 })
+
+test('the report is made at the privilege level that was asked for', async () => {
+  const { tsm } = await kernelInMemory({})
+  const { quote } = await tsmAttester({ ...tsm, privlevel: 2 }).attest(reportData)
+  expect(Buffer.from(quote).toString('latin1')).toContain('report at 2')
+})

@@ -2,6 +2,7 @@
  * The kernel's side of a TSM report, as drivers/virt/coco/tsm.c has it: what each attribute says after what was written.
  * Played by fuse-process.ts in a process of its own, and in memory where there is no /dev/fuse.
  */
+import { createHash } from 'node:crypto'
 
 /** What this kernel does otherwise than it should, or slowly. Counts are used up one by one, over all reports. */
 export interface Scenario {
@@ -23,6 +24,8 @@ export interface Scenario {
   readonly delayMs?: number
   /** Removing fails so often. */
   readonly sticking?: number
+  /** Folders with a file `rtmr3:sha384` each, as a TDX guest has one: Documentation/ABI/testing/sysfs-devices-virtual-misc-tdx_guest. */
+  readonly registers?: readonly string[]
 }
 
 export const errors = {
@@ -58,8 +61,12 @@ const attributes = [
   'privlevel_floor',
 ]
 
+const RTMR3 = 'rtmr3:sha384'
+
 export class TsmKernel {
   readonly #scenario: Scenario
+  /** By folder. */
+  readonly #registers = new Map<string, Buffer>()
   readonly #reports = new Map<string, Report>()
   readonly #used: Record<Fault, number> = { failing: 0, intruding: 0, deaf: 0, sticking: 0 }
   /** How many folders were ever made. */
@@ -67,6 +74,7 @@ export class TsmKernel {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
+    for (const folder of scenario.registers ?? []) this.#registers.set(folder, Buffer.alloc(48))
   }
 
   get folders(): readonly string[] {
@@ -91,7 +99,26 @@ export class TsmKernel {
     return this.#reports.delete(folder) ? 0 : errors.ENOENT
   }
 
+  isFolder(name: string): boolean {
+    return this.#reports.has(name) || this.#registers.has(name)
+  }
+
+  /** 0, the number of an error, or undefined where what is written is taken when the file is closed. */
+  writeNow(
+    folder: string,
+    attribute: string,
+    { offset, bytes }: { readonly offset: number; readonly bytes: Buffer },
+  ): number | undefined {
+    const register = this.#registers.get(folder)
+    if (!register || attribute !== RTMR3) return undefined
+    if (offset !== 0 || bytes.length !== 48) return errors.EINVAL
+    const extended = createHash('sha384').update(register).update(bytes).digest()
+    this.#registers.set(folder, extended)
+    return 0
+  }
+
   has(folder: string, attribute: string): boolean {
+    if (this.#registers.has(folder)) return attribute === RTMR3
     if (!this.#reports.has(folder) || !attributes.includes(attribute)) return false
     return attribute !== 'auxblob' || this.#scenario.auxblob !== 'missing'
   }
@@ -108,6 +135,8 @@ export class TsmKernel {
   }
 
   read(folder: string, attribute: string): Reply {
+    const register = this.#registers.get(folder)
+    if (register) return { bytes: register }
     const report = this.#reports.get(folder)
     if (!report) return { error: errors.ENOENT }
     const { provider = 'sev_guest', floor = 0, generation, auxblob = 'table' } = this.#scenario

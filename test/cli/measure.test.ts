@@ -33,6 +33,12 @@ async function run(...args: string[]) {
     err: (text) => {
       err += text
     },
+    tree: {
+      terminal: false,
+      measureTree: () => Promise.reject(new Error('measure-tree.test.ts is about it')),
+      writeFile: async () => {},
+    },
+    collector: async () => `sha256:${'c0'.repeat(32)}`,
   })
   return { code, out, err }
 }
@@ -55,6 +61,13 @@ const booted =
 describe('prints', () => {
   it('the measurement in hex', async () => {
     expect(await run(...guest, ...boot)).toEqual({ code: 0, out: `${booted}\n`, err: '' })
+  })
+
+  it('the digest of the collector, for a manifest', async () => {
+    const digest = `sha256:${'c0'.repeat(32)}`
+    expect(await run('collector')).toEqual({ code: 0, out: `${digest}\n`, err: '' })
+    expect(await run('collector', '--json')).toMatchObject({ out: `{"collector":"${digest}"}\n` })
+    expect((await run('collector', '--vcpus', '2')).err).toContain('takes no --vcpus')
   })
 
   it('it as JSON', async () => {

@@ -213,6 +213,7 @@ describe('vouchsafe policy diff', () => {
   })
 
   test('a folder may stand for NEW', async () => {
+    const nothingElse = { added: [], removed: [] }
     const folder = join(scratchFolder(), 'policy')
     await policy(['init', folder])
     const { code, json } = await diff([repository.first, folder, '--json'], {
@@ -221,8 +222,8 @@ describe('vouchsafe policy diff', () => {
     expect([code, json.manifests]).toEqual([
       0,
       [
-        { file: 'agents/dev/invoice-bot.yaml', change: 'added' },
-        { file: BOT, change: 'changed' },
+        { file: 'agents/dev/invoice-bot.yaml', change: 'added', measurements: nothingElse },
+        { file: BOT, change: 'changed', measurements: nothingElse },
       ],
     ])
   })

@@ -15,6 +15,7 @@ const letters: Readonly<Record<TokenForm, string>> = {
 const full = {
   ...agent,
   relyingPartyNonce: 'nonce',
+  session: { id: 'A'.repeat(22), measurement: { count: 1, head: '0'.repeat(96) } },
   claims: { ...agent.claims, enc_jkt: 'enc' },
 }
 

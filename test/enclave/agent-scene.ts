@@ -15,6 +15,8 @@ export interface AgentClock extends Pick<Surroundings, 'monotonicMs' | 'wallMs' 
   readonly waited: number[]
   /** Lets so much time pass, and wakes whoever waited for it, in order. */
   readonly pass: (ms: number) => Promise<void>
+  /** Until something that waits for it goes on; undefined while nothing does. */
+  readonly nextMs: () => number | undefined
   /** How far the wall clock is from the truth. */
   skewMs: number
 }
@@ -57,14 +59,14 @@ interface Sleeper {
 }
 
 /** `settled` waits for what is answered meanwhile: the requests are real. */
-function agentClock(settled: () => Promise<void>): AgentClock {
+export function agentClock(settled: () => Promise<void>, began = AT.getTime()): AgentClock {
   let now = 0
   const sleepers = new Set<Sleeper>()
   const clock: AgentClock = {
     waited: [],
     skewMs: 0,
     monotonicMs: () => now,
-    wallMs: () => AT.getTime() + now + clock.skewMs,
+    wallMs: () => began + now + clock.skewMs,
     async wait(ms, signal) {
       clock.waited.push(ms)
       signal?.throwIfAborted()
@@ -81,6 +83,10 @@ function agentClock(settled: () => Promise<void>): AgentClock {
           reject(signal.reason)
         })
       })
+    },
+    nextMs() {
+      const first = Math.min(...[...sleepers].map(({ until }) => until))
+      return Number.isFinite(first) ? first - now : undefined
     },
     async pass(ms) {
       const end = now + ms

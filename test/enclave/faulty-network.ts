@@ -7,6 +7,8 @@ export interface FaultyNetwork {
   readonly fetch: typeof globalThis.fetch
   /** As in `POST /v1/challenges`, in order. */
   readonly asked: readonly string[]
+  /** Body of each, in the same order. */
+  readonly bodies: readonly string[]
   /** Answers the next request to this path, once; `pass` lets the service answer it. */
   readonly next: (path: RegExp, answer: Answering) => void
   /** Every answer from this path goes through `change`, until the network is let be. */
@@ -28,6 +30,7 @@ const QUIET_TURNS = 6
 
 export function faultyNetwork(): FaultyNetwork {
   const asked: string[] = []
+  const bodies: string[] = []
   let once: { path: RegExp; answer: Answering }[] = []
   let changes: { path: RegExp; change: (answer: Json) => unknown }[] = []
   let isDown: RegExp | undefined
@@ -37,6 +40,7 @@ export function faultyNetwork(): FaultyNetwork {
   const answered: typeof globalThis.fetch = async (input, init) => {
     const path = new URL(String(input)).pathname
     asked.push(`${init?.method ?? 'GET'} ${path}`)
+    bodies.push(`${init?.body ?? ''}`)
     const instead = once.find((each) => each.path.test(path))
     once = once.filter((each) => each !== instead)
     const target = String(input).replace(moved.from, moved.to)
@@ -50,6 +54,7 @@ export function faultyNetwork(): FaultyNetwork {
   }
   return {
     asked,
+    bodies,
     fetch: async (input, init) => {
       pending++
       try {

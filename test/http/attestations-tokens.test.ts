@@ -6,7 +6,6 @@ import { openTokens } from '../../enclave/attestation.ts'
 import { audiences, ISSUER, type Issuing, issuing } from '../relying-parties/issuing.ts'
 import { attestAt } from './attempt.ts'
 import {
-  AT,
   agentOf,
   attester,
   manifest,
@@ -148,12 +147,13 @@ describe('simulated evidence', () => {
     ])
   })
 
-  test('in a session gets tokens of two minutes', async () => {
-    const { json } = await attestAt(service, {
+  test('that names a session is refused: sessions are opened elsewhere', async () => {
+    const { status, json } = await attestAt(service, {
       claims: { session: 'one' },
       body: (body) => ({ ...body, audience: 'kms.example' }),
     })
-    expect(json.tokens[0].expiresAt).toBe(new Date(AT.getTime() + 120_000).toISOString())
+    expect([status, json.code]).toEqual([400, 'request-malformed'])
+    expect(json.detail).toContain('POST /v1/sessions')
   })
 
   test('that is refused has a leaf of the log as well', async () => {

@@ -53,6 +53,7 @@ describe('the text', () => {
 })
 
 const seconds = (from: number) => new Date(AT.getTime() + from * 1000)
+const ofSessions = ['vouchsafe_sessions', 'vouchsafe_sessions_heard']
 const ofMachine = [
   'vouchsafe_database_up',
   'vouchsafe_database_latency_seconds',
@@ -135,6 +136,7 @@ describe('GET /metrics', () => {
       'vouchsafe_log_size',
       'vouchsafe_log_checkpoint_age_seconds',
       'vouchsafe_log_waiting',
+      ...ofSessions,
       ...ofMachine,
     ])
     expect(families.get('vouchsafe_build_info')?.samples).toEqual([
@@ -180,6 +182,7 @@ describe('GET /metrics', () => {
       'vouchsafe_log_size',
       'vouchsafe_log_checkpoint_age_seconds',
       'vouchsafe_log_waiting',
+      ...ofSessions,
       ...ofMachine,
     ])
     const tenant = 'default'

@@ -10,10 +10,10 @@ const parentId = 'b7ad6b7169203331'
 function recorded(header: string | null) {
   const entries: JournalEntry[] = []
   const traced = traces({ record: (entry) => entries.push(entry) })
-  const over = traced.begin('r1', header)
+  const over = traced.begin({ requestId: 'r1', method: 'GET', route: '/', traceparent: header })
   traced.journal.record({ event: 'request.refused', at, requestId: 'r1', fields: { code: 'x' } })
   traced.journal.record({ event: 'request.refused', at, requestId: 'r2' })
-  over()
+  over(200)
   traced.journal.record({ event: 'request.refused', at, requestId: 'r1' })
   return entries.map(({ fields }) => fields)
 }

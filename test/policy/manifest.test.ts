@@ -165,6 +165,7 @@ describe('a valid manifest', () => {
       ],
       models: [{ name: 'llama', version: 3, digest: `sha256:${hex(32, 'dd')}` }],
       runtime: {
+        isSessionRequired: false,
         attestEverySeconds: 900,
         egress: [{ host: 'api.example', ports: [443, 8443] }],
         budget: { tokensPerMinute: 60000, usdPerDay: 50, cpuMillis: 2000, memoryMiB: 512 },
@@ -182,7 +183,17 @@ describe('a valid manifest', () => {
 
   test('limits that name no destination allow none', () =>
     expect(releaseOf(altered('  release:', '  runtime: {}\n  release:')).runtime).toEqual({
+      isSessionRequired: false,
       attestEverySeconds: undefined,
+      heartbeatSeconds: 10,
+      measurements: [],
+      lists: [],
+      state: [],
+      watch: ['files'],
+      collectors: [],
+      mostDropped: 0,
+      sensitiveCalls: [],
+      anonymousTextKiB: 0,
       egress: [],
       budget: {},
     }))

@@ -4,6 +4,7 @@ import { toHex } from '#src/bytes/encoding.ts'
 import { policySchemas } from '#src/policy/documents/json-schemas.ts'
 import { differencesOf, lineOf, matchRelease } from '#src/policy/match-release.ts'
 import { type ReleaseRequest, releaseChecks } from '#src/policy/release-checks.ts'
+import { nothing } from '#src/policy/runtime/runtime-subject.ts'
 import { checklist, type Finding, judgeAll } from '#src/rats/check.ts'
 import type { SnpReference } from '#src/rats/reference-values.ts'
 import { tees } from '#src/tee/registry.ts'
@@ -142,6 +143,10 @@ function fieldsOf(tee: string): readonly string[] {
 }
 
 describe('a release is in force', () => {
+  const watched = {
+    ...release({ measurement }),
+    runtime: { ...nothing, isSessionRequired: true },
+  }
   const failing = (change: Partial<ReleaseRequest>) => {
     const findings: Finding[] = []
     const request = {
@@ -150,6 +155,7 @@ describe('a release is in force', () => {
       tee: 'sev-snp',
       audiences: [],
       bearer: undefined,
+      isInSession: false,
       ...change,
     }
     judgeAll(checklist(releaseChecks), request, new Map(), findings)
@@ -165,11 +171,15 @@ describe('a release is in force', () => {
     ['for its audience', { audiences: ['kms'] }, []],
     ['for no other', { audiences: ['kms2'] }, ['release.audience']],
     ['for no other beside its own', { audiences: ['kms', 'kms2'] }, ['release.audience']],
+    ['not alone where it demands a session', { release: watched }, ['release.session']],
+    ['in a session where it demands one', { release: watched, isInSession: true }, []],
+    ['in a session where it demands none', { isInSession: true }, []],
   ])('%s', (_, change, expected) => expect(failing(change)).toEqual(expected))
 })
 
 describe('a federation token', () => {
   const federated: ReleaseRequest = {
+    isInSession: false,
     release: {
       ...release({ measurement }),
       rules: [

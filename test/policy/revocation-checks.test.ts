@@ -31,6 +31,7 @@ const subject: RevocationSubject = {
     manifest: { file: 'agents/prod/bot.yaml', sha256: digest('6f') },
   }),
   keys: { sig_jkt: 'signing', enc_jkt: 'encrypting' },
+  bans: [],
 }
 
 /** Everything that can be waived is, and more: nothing of it helps. */
@@ -39,6 +40,7 @@ const waivers = new Map(
     'revoked.digest',
     'revoked.platform',
     'revoked.agent-key',
+    'revoked.ban',
     'revocation',
     'tcb',
     'attributes',
@@ -60,6 +62,7 @@ test('nothing revoked, nothing refused', () => {
     'revoked.digest',
     'revoked.platform',
     'revoked.agent-key',
+    'revoked.ban',
   ])
   expect(refusing(judged({}))).toEqual([])
 })
@@ -102,3 +105,27 @@ test('a refusal names the entry, its reason and what to do', () => {
 
 test('none of them has a waiver group', () =>
   expect(revocationChecks.filter((check) => check.waivable !== undefined)).toEqual([]))
+
+describe('a ban', () => {
+  const at = new Date('2026-06-01T00:00:00Z')
+  const ban = (platform: string) => ({ platform, reason: 'stolen \u001b[2J', by: 'otto', at })
+  const banned = (platforms: readonly string[]): readonly Finding[] => {
+    const findings: Finding[] = []
+    const all = { ...subject, bans: platforms.map(ban) }
+    judgeAll(checklist(revocationChecks), all, waivers, findings)
+    return findings
+  }
+
+  test('of one name of the machine refuses it, and says who, when, why and what to do', () => {
+    const findings = banned(['ff', 'dd'])
+    expect(refusing(findings)).toEqual(['revoked.ban fail'])
+    const { detail, observed } = findings.at(-1) ?? {}
+    expect(observed).toEqual(['dd'])
+    expect(detail).toMatch(/^the machine dd was banned by otto at 2026-06-01T00:00:00.000Z/)
+    expect(detail).toContain('vouchsafe session unban')
+    expect(detail).not.toContain('\u001b')
+  })
+
+  test('of another machine is none of its business', () =>
+    expect(refusing(banned(['ff', 'c', 'ccdd']))).toEqual([]))
+})

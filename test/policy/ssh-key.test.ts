@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/bytes/malformed.ts'
 import {
   openSshPrivateKey,
+  ownSshPrivateKey,
   readSshKey,
   sshKeyOf,
   sshKeyText,
@@ -110,6 +111,15 @@ test('only Ed25519 keys are written', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   expect(() => sshKeyOf(publicKey)).toThrow('only Ed25519')
   expect(() => openSshPrivateKey(privateKey, '')).toThrow('only Ed25519')
+})
+
+test('what is written is read again, and nothing else', () => {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const text = openSshPrivateKey(privateKey, 'alice')
+  expect(ownSshPrivateKey(text, 'alice')?.equals(privateKey)).toBe(true)
+  const others = ['', 'alice', text.slice(1), `${text}\n`, text.replace('b3Blbn', 'b3Blbm')]
+  for (const other of others) expect(ownSshPrivateKey(other, 'alice')).toBeUndefined()
+  expect(ownSshPrivateKey(text, 'bob')).toBeUndefined()
 })
 
 describeWith(sshKeygenProbe, 'ssh-keygen', () => {

@@ -120,7 +120,7 @@ describe('a release', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
-  test('of what needs a session is none, since there are no sessions', async () => {
+  test('of what needs a session is none for whoever attested alone', async () => {
     await scene.put('model:small', { requiresSession: true })
     const { status, json } = await scene.release(agent, { body: { resource: 'model:small' } })
     expect([status, json.code]).toEqual([403, 'release-needs-session'])

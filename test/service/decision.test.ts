@@ -102,6 +102,7 @@ describe('the findings', () => {
       'revoked.digest not-reached',
       'revoked.platform not-reached',
       'revoked.agent-key not-reached',
+      'revoked.ban not-reached',
     ])
   })
 })

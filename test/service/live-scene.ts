@@ -172,6 +172,7 @@ function tokenOf(
     issuedAt: record.at,
     expiresAt: new Date(record.at.getTime() + lifeSeconds * 1000),
     status: { list: 1, index: number },
+    session: undefined,
   }
 }
 

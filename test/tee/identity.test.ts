@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { authenticate } from '#src/rats/authentication.ts'
 import type { Claims, EvidenceIdentity } from '#src/rats/tee.ts'
+import { machineNames } from '#src/service/session-record.ts'
 import { tees } from '#src/tee/registry.ts'
 import { conditionsOf, fixtures } from '../vectors/fixture.ts'
 
@@ -79,6 +80,17 @@ describe.each(tees)('$name', ({ name: tee }) => {
         [...identity.digests, ...identity.platforms].filter((each) => /^0*$/.test(each)),
       ),
     ).toEqual([]))
+})
+
+test('the certificate of a VLEK is its provider’s, and names no machine', () => {
+  const all = identified('sev-snp')
+  const isVlek = ({ claims }: Identified) => JSON.stringify(claims.signerInfo).includes('"VLEK"')
+  expect(all.filter(isVlek).length).toBeGreaterThan(1)
+  for (const each of all) {
+    const { identity, claims } = each
+    expect(identity.shared).toEqual(isVlek(each) ? [claims.vekSha256] : undefined)
+    expect(machineNames(identity).includes(String(claims.vekSha256))).toBe(!isVlek(each))
+  }
 })
 
 test('a chip that the host masks in the report is known by the certificate of its key', () => {

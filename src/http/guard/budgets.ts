@@ -33,6 +33,14 @@ export interface Drawing {
   readonly failedSignIn: () => Promise<void>
   /** Evidence that proved nothing about its sender: the record of it stays for a month. */
   readonly unprovenEvidence: () => Promise<void>
+  /**
+   * Messages of sessions are counted by session and by tenant, once their signature says whose they are: any number of agents may
+   * have one address. What is of no session is counted by the caller: whoever sends too much of that is heard no more, but for
+   * sessions that are known.
+   */
+  readonly beforeMessage: () => Promise<void>
+  readonly refusedMessage: () => Promise<void>
+  readonly forSession: (session: { readonly id: string; readonly tenant: string }) => Promise<void>
   /** For the answer, whichever it is. */
   readonly headers: () => readonly (readonly [string, string])[]
 }
@@ -58,6 +66,9 @@ export function budgets(limits: RateLimits, exhausted: (what: Exhausted) => void
   const failed = ofStrangers('failed-operators', limits.failedOperators, SIGN_IN_WINDOW_SECONDS)
   const operators = ofKnown('operators', limits.operators)
   const tenants = ofKnown('tenant', limits.tenant)
+  const sessions = ofKnown('session', limits.session)
+  const tenantSessions = ofKnown('tenant-sessions', limits.tenantSessions)
+  const refused = ofStrangers('refused-messages', limits.refusedMessages, WINDOW_SECONDS)
 
   return {
     drawn(callerName) {
@@ -92,6 +103,18 @@ export function budgets(limits: RateLimits, exhausted: (what: Exhausted) => void
         async failedSignIn() {
           const draw = await failed?.draw(callerName)
           if (draw) draws.push(draw)
+        },
+        async beforeMessage() {
+          const standing = await refused?.standing(callerName)
+          if (standing && !standing.isWithin) note(standing, 'caller-rate')
+        },
+        async refusedMessage() {
+          const draw = await refused?.draw(callerName)
+          if (draw) draws.push(draw)
+        },
+        async forSession({ id, tenant }) {
+          note(await sessions?.draw(id), 'caller-rate')
+          note(await tenantSessions?.draw(tenant), 'tenant-rate')
         },
         async unprovenEvidence() {
           await caller.attestations?.charge(callerName, UNPROVEN_COSTS)

@@ -9,6 +9,11 @@ import { watchLoopDelay } from './loop-delay.ts'
 
 export interface Guard extends CallerNames, Budgets {
   readonly admission: Admission
+  /**
+   * Of what sessions say: as much room as it takes to hear every agent of a replica, since who is not heard is suspended. Only what
+   * a minute of work would not answer is turned away.
+   */
+  readonly messages: Admission
   /** Of callers. */
   readonly bodies: BodyRoom
   /** Of operators, who get in while strangers fill the other: what they ask may be what ends the flood. */
@@ -22,6 +27,13 @@ const MOST_BODY_BYTES = 128 * 1024 * 1024
 /** One operator's share is four of the largest bodies, and most have a few KiB. */
 const MOST_OPERATOR_BODY_BYTES = 32 * 1024 * 1024
 
+/** Each waits for the database most of the time. */
+const messageRoom = {
+  mostInFlight: 512,
+  mostWaiting: 8192,
+  mostLoopDelayMs: Number.POSITIVE_INFINITY,
+}
+
 /** `turnedAway`: what to tell the metrics of whoever found a quota used up. */
 export function openGuard(
   { rateLimits, trustedProxies, admission: admissionConfig, mostConnections }: GuardConfig,
@@ -33,6 +45,7 @@ export function openGuard(
     ...names,
     ...budgets(rateLimits, turnedAway),
     admission: admission({ ...admissionConfig, loopDelayMs: loop.lateMs }),
+    messages: admission({ ...messageRoom, loopDelayMs: () => 0 }),
     bodies: bodyRoom(MOST_BODY_BYTES),
     operatorBodies: bodyRoom(MOST_OPERATOR_BODY_BYTES),
     connections: connectionShares(mostConnections, names),

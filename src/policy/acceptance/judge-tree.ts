@@ -115,6 +115,7 @@ const reserved: ReadonlySet<string> = new Set([
   'agents',
   'approvals',
   HEARTBEAT,
+  'measurements',
   'revoked',
   'rules',
   'trust',

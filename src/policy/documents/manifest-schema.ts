@@ -12,6 +12,7 @@ import {
 } from './document-fields.ts'
 import { isRepositoryPath } from './path-pattern.ts'
 import { referenceValueSchema } from './reference-value-schema.ts'
+import { runtimeSchema } from './runtime-schema.ts'
 
 const metadata = z
   .strictObject({
@@ -47,39 +48,6 @@ const model = z.strictObject({
   name: identifier,
   version: z.int().min(1).describe('Rises; an older one is refused.'),
   digest: sha256Text.describe('Root of its OpenSSF Model Signing manifest.'),
-})
-
-/** No patterns: `*.example.com` would approve whatever name somebody registers there. */
-const host = z
-  .string()
-  .max(253)
-  .regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
-    'must be a host name in lower case, or an IPv4 address',
-  )
-
-const destination = z.strictObject({
-  host,
-  ports: unique(z.array(z.int().min(1).max(65_535)).min(1).max(64)),
-})
-
-const limit = z.int().min(0).max(1_000_000_000).exactOptional()
-
-const runtime = z.strictObject({
-  attestEvery: duration({ least: '5s', most: '24h' })
-    .describe('How often the running agent must attest again, from 5s to 24h.')
-    .exactOptional(),
-  egress: unique(z.array(destination).max(256), 'host')
-    .default([])
-    .describe('Everything that the agent may reach; nothing when it is absent or empty.'),
-  budget: z
-    .strictObject({
-      tokensPerMinute: limit,
-      usdPerDay: limit,
-      cpuMillis: limit,
-      memoryMiB: limit,
-    })
-    .default({}),
 })
 
 /** Clouds have no way to ask whether a token still holds: what leaves for them ends soon (design section 6). */
@@ -153,7 +121,9 @@ export const manifestSchema = z
       models: unique(z.array(model).max(64), 'name')
         .default([])
         .describe('Which models it may load, by name, version and digest.'),
-      runtime: runtime.describe('What bounds it while it runs.').exactOptional(),
+      runtime: runtimeSchema
+        .describe('What it may load and do while it runs. Without it, no session is offered.')
+        .exactOptional(),
       release: unique(z.array(rule).min(1).max(64), 'audience').describe(
         'Who gets tokens about this agent, and for how long.',
       ),

@@ -8,6 +8,7 @@ import { manifestSchema } from './manifest-schema.ts'
 import { expectAt, ofTheFile, readDocument } from './policy-document.ts'
 import { linesOfFields } from './reference-value-lines.ts'
 import { configFieldOf, isBound, readRuntimeConfig } from './runtime-config.ts'
+import { readRuntime } from './runtime-limits.ts'
 import type { Mistake, YamlDocument } from './yaml-document.ts'
 
 export interface ManifestFile {
@@ -41,11 +42,13 @@ export function readManifest(
   const { document, value: manifest } = reading
   const referenceValues = referenceValuesOf(manifest, document)
   const configuration = configurationOf(manifest, document, fileAt)
+  const runtime = readRuntime(manifest.spec.runtime, { document, referenceValues, fileAt })
   const mistakes = [
     ...misnamed(manifest, document, { environment, agent }),
     ...unwaivable(manifest, document, waivable),
     ...configuration.mistakes,
     ...misboundIn(referenceValues, document, configuration.config),
+    ...runtime.mistakes,
   ]
   if (mistakes.length > 0) return { mistakes }
 
@@ -68,11 +71,7 @@ export function readManifest(
       })),
       artifacts: spec.artifacts.map(({ reference, ...artifact }) => ({ ...artifact, reference })),
       models: spec.models,
-      runtime: spec.runtime && {
-        attestEverySeconds: spec.runtime.attestEvery,
-        egress: spec.runtime.egress,
-        budget: spec.runtime.budget,
-      },
+      runtime: runtime.limits,
       runtimeConfig: configuration.config,
       manifest: { file: path, sha256: hash('sha256', bytes, 'hex') },
     },

@@ -37,21 +37,12 @@ export interface SampleCommit {
 /** In order, the first without a parent. */
 export function sampleCommits(request: SampleRequest): readonly SampleCommit[] {
   const { signers, heartbeat, at } = request
-  const [author, ...others] = signers
-  const files = samplePolicyFiles({
-    ...request,
-    signers: signers.map(publicPart),
-    heartbeat: heartbeat && publicPart(heartbeat),
-  })
-  const approvers = others.slice(0, sampleThreshold(signers) - 1)
-  const approvals = Object.entries(files)
-    .filter(([path]) => path.startsWith('rules/') || path.startsWith('agents/prod/'))
-    .flatMap(([path, text]) => approvalOf({ ...request, path, text, approvers }))
+  const files = filesOf(request)
   return [
     {
-      files: { ...files, ...Object.fromEntries(approvals) },
+      files: { ...files, ...approvalsOf(request, files) },
       message: `approve ${request.agent} 1.0.0`,
-      signer: author,
+      signer: signers[0],
     },
     // A commit of its own: whoever signs the heartbeat may change nothing else, and nobody else may change it.
     ...(heartbeat
@@ -64,6 +55,45 @@ export function sampleCommits(request: SampleRequest): readonly SampleCommit[] {
         ]
       : []),
   ]
+}
+
+/** What the agent may load is another list now: its manifests once more, of a higher generation, approved as before. */
+export function sampleRenewal(
+  request: SampleRequest & { readonly generation: number },
+): SampleCommit {
+  const files = Object.fromEntries(
+    Object.entries(filesOf(request)).filter(([path]) => /^(agents|measurements)\//.test(path)),
+  )
+  return {
+    files: { ...files, ...approvalsOf(request, files) },
+    message: `approve what ${request.agent} loads on this machine`,
+    signer: request.signers[0],
+  }
+}
+
+function filesOf({ signers, heartbeat, ...request }: SampleRequest): SampleCommit['files'] {
+  return samplePolicyFiles({
+    ...request,
+    signers: signers.map(publicPart),
+    heartbeat: heartbeat && publicPart(heartbeat),
+  })
+}
+
+function approvalsOf(request: SampleRequest, files: SampleCommit['files']): SampleCommit['files'] {
+  const [, ...others] = request.signers
+  const approvers = others.slice(0, sampleThreshold(request.signers) - 1)
+  return Object.fromEntries(
+    Object.entries(files)
+      .filter(([path]) => path.startsWith('rules/') || path.startsWith('agents/prod/'))
+      .flatMap(([path, text]) =>
+        approvalOf({
+          ...{ repository: request.repository, approvedUntil: request.approvedUntil },
+          ...{ path, text, approvers },
+          // Rules are never renewed.
+          generation: path.startsWith('rules/') ? 1 : (request.generation ?? 1),
+        }),
+      ),
+  )
 }
 
 /** Within what the sample's root allows: `longest` in sample.ts. */
@@ -79,18 +109,19 @@ interface Approval {
   readonly text: string
   readonly approvers: readonly SampleKey[]
   readonly approvedUntil: Date
+  /** That the file itself has. */
+  readonly generation: number
 }
 
 function approvalOf(approval: Approval): readonly (readonly [string, string])[] {
-  const { repository, path, text, approvers, approvedUntil } = approval
+  const { repository, path, text, approvers, approvedUntil, generation } = approval
   if (approvers.length === 0) return []
   const statement = statementText({
     kind: 'Approval',
     repository,
     path,
     sha256: sha256(text),
-    // Every file of a sample begins with it.
-    generation: 1,
+    generation,
     notAfter: approvedUntil,
   })
   const folder = `approvals/${sha256(statement)}`

@@ -4,6 +4,8 @@
  */
 
 import { createHash } from 'node:crypto'
+import type { Watch } from '../../rats/transcript.ts'
+import { listOf } from '../documents/measurement-list.ts'
 import { readmeText, revokedText, rulesText } from './sample-pages.ts'
 
 export interface SamplePolicy {
@@ -16,10 +18,14 @@ export interface SamplePolicy {
   /** Of the launch, 48 bytes in hex. */
   readonly measurement: string
   readonly at: Date
+  /** Of both manifests. Default 1. */
+  readonly generation?: number | undefined
   /** With a configuration that names image and model, and whose digest the hardware must report. */
   readonly launchConfig?: LaunchConfig | undefined
   /** A second rule: for tokens that the service itself takes in exchange for secrets and model keys. */
   readonly releases?: SampleReleases | undefined
+  /** With it, the agent may open sessions. */
+  readonly runtime?: SampleRuntime | undefined
   /** A release for whatever stock Key Broker client comes, which proves nothing about itself. */
   readonly anyClient?: AnyClient | undefined
   /** Replaces the page that a new repository gets. */
@@ -31,6 +37,21 @@ export interface SampleReleases {
   readonly audience: string
   /** `secret:NAME`, `model:NAME` */
   readonly scopes: readonly string[]
+}
+
+/** What stands in the section `runtime`, as manifests spell it. */
+export interface SampleRuntime {
+  /** `sha256:<hex>` */
+  readonly collectors: readonly string[]
+  /** Default: nothing need be watched. */
+  readonly watch?: readonly Watch[]
+  /** Lines of a measurement list (`listLine`); none: no list. */
+  readonly loads?: readonly string[]
+  readonly egress?: readonly { readonly host: string; readonly ports: readonly number[] }[]
+  readonly sensitiveCalls?: readonly string[]
+  readonly anonymousTextKiB?: number
+  /** Default 10. */
+  readonly heartbeatSeconds?: number
 }
 
 export interface AnyClient {
@@ -58,7 +79,8 @@ export function sampleThreshold(signers: readonly unknown[]): number {
 
 /** Path to text. `heartbeat.yaml` is not among them: only its own key may write it. */
 export function samplePolicyFiles(sample: SamplePolicy): Readonly<Record<string, string>> {
-  const { agent, launchConfig, anyClient } = sample
+  const { agent, launchConfig, anyClient, runtime } = sample
+  const list = listIn(runtime)
   return {
     '.gitattributes': attributes,
     'README.md': sample.readme ?? readmeText(sample),
@@ -67,6 +89,7 @@ export function samplePolicyFiles(sample: SamplePolicy): Readonly<Record<string,
     [`agents/dev/${agent}.yaml`]: manifestText(sample, 'dev'),
     [`agents/prod/${agent}.yaml`]: manifestText(sample, 'prod'),
     ...(launchConfig ? { [configPath(sample)]: configText(launchConfig) } : {}),
+    ...(list ? { [list.file]: list.text } : {}),
     ...(anyClient
       ? { [`agents/dev/${anyClient.agent}.yaml`]: anyClientText(sample, anyClient) }
       : {}),
@@ -142,7 +165,7 @@ function allowedSigners({ signers, heartbeat }: SamplePolicy): string {
 const DAY = 24 * 3600_000
 
 function manifestText(sample: SamplePolicy, environment: 'dev' | 'prod'): string {
-  const { agent, measurement, at, launchConfig, releases } = sample
+  const { agent, measurement, at, launchConfig, releases, runtime } = sample
   return `# Evidence matches one entry of referenceValues as a whole, or it is refused.
 apiVersion: vouchsafe.dev/v1alpha1
 kind: AgentRelease
@@ -151,7 +174,7 @@ metadata:
   environment: ${environment}
   version: "1.0.0"
   # Raise it with every change; a lower one is refused for ever, even after the file was deleted.
-  generation: 1
+  generation: ${sample.generation ?? 1}
   notBefore: ${instant(new Date(at.getTime() - DAY))}
   notAfter: ${instant(new Date(at.getTime() + 90 * DAY))}
 spec:
@@ -164,7 +187,7 @@ spec:
 ${launchConfig ? hostDataText(launchConfig) : ''}      vmpl: 0
       minimumTcb: {bootloader: 10, snp: 25, microcode: 84}
       guestPolicy: {smt: true}
-${launchConfig ? partsText(sample, launchConfig) : ''}  release:
+${launchConfig ? partsText(sample, launchConfig) : ''}${runtime ? runtimeText(runtime) : ''}  release:
     - audience: kms.example
       ttl: 240s
 ${releases ? releasesText(releases) : ''}`
@@ -216,6 +239,28 @@ function partsText(sample: SamplePolicy, { image, model }: LaunchConfig): string
   models:
     - {name: llama-small, version: 1, digest: "${model}"}
 `
+}
+
+function runtimeText(runtime: SampleRuntime): string {
+  const { collectors, watch = [], egress = [], sensitiveCalls = [] } = runtime
+  const list = listIn(runtime)
+  return `  # What it may load and do while it runs. Without this section, no session is offered.
+  runtime:
+    attestEvery: 5m
+    heartbeatEvery: ${runtime.heartbeatSeconds ?? 10}s
+    # Which program may watch it.
+    collectors: [${collectors.map((digest) => `"${digest}"`).join(', ')}]
+    # What must be watched: files, kernel-events, memory-text, rtmr3, sandbox.
+    watch: [${watch.join(', ')}]
+${list ? `    # What it may load: a file below measurements/, which vouchsafe measure tree makes.\n    lists: ["sha256:${list.sha256}"]\n` : ''}    sensitiveCalls: [${sensitiveCalls.join(', ')}]
+    anonymousTextKiB: ${runtime.anonymousTextKiB ?? 0}
+    # Everything that it may reach.
+    egress: [${egress.map(({ host, ports }) => `{host: "${host}", ports: [${ports.join(', ')}]}`).join(', ')}]
+`
+}
+
+function listIn(runtime: SampleRuntime | undefined) {
+  return runtime?.loads?.length ? listOf(runtime.loads) : undefined
 }
 
 function configPath({ agent }: SamplePolicy): string {

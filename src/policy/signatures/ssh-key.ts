@@ -3,7 +3,13 @@
  * is read wholly or refused. Certificates, DSA, and RSA below 2048 bits are refused: OpenSSH's default is 3072 and
  * NIST SP 800-57 part 1 allows 2048 until 2030, so keys that people have today are taken and the broken ones are not.
  */
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
 import { concat, toBase64Url, toHex } from '../../bytes/encoding.ts'
 import { Malformed } from '../../bytes/malformed.ts'
 import { type Reader, reader } from '../../bytes/reader.ts'
@@ -80,6 +86,22 @@ export function openSshPrivateKey(privateKey: KeyObject, comment: string): strin
   )
   const lines = Buffer.from(file).toString('base64').replace(/.{70}/g, '$&\n').trimEnd()
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`
+}
+
+/** What `openSshPrivateKey` wrote with this comment. Undefined for anything else: it reads its own files only. */
+export function ownSshPrivateKey(text: string, comment: string): KeyObject | undefined {
+  const [, body = ''] = /-----\n([\s\S]*)\n-----/.exec(text) ?? []
+  const file = Buffer.from(body, 'base64')
+  // Every field before it has one length.
+  const d = toBase64Url(file.subarray(161, 193))
+  const x = toBase64Url(file.subarray(193, 225))
+  try {
+    const key = { kty: 'OKP', crv: 'Ed25519', d, x }
+    const privateKey = createPrivateKey({ key, format: 'jwk' })
+    return openSshPrivateKey(privateKey, comment) === text ? privateKey : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** RSA-16384, the most that OpenSSL verifies with, needs 2.1 KB. */

@@ -69,6 +69,8 @@ export const tdx = defineTee<TdxQuote, DcapEndorsement, TdxReference>({
   decode: (evidence) => decodeQuote(evidence, form),
   endorse: (quote, context) => endorse(quote, form, context),
   bind: ({ body }) => body.reportData,
+  // RTMR0 to RTMR2 are firmware's, boot loader's and kernel's; RTMR3 is left to what runs (Intel TDX Virtual Firmware Design Guide, 344991).
+  runtimeRegister: ({ body }) => body.rtmr3,
   claims: tdClaims,
   claimSchema: tdxClaimSchema,
   identify: identifyTd,

@@ -12,6 +12,7 @@ export function identify({ report }: SnpEvidence, { vek }: SnpEndorsement): Evid
     launch: toHex(measurement),
     digests: named(measurement, hostData, idKeyDigest, authorKeyDigest),
     platforms: [...chipOf(chipId, vek), ...(vek ? [vek.certificate.sha256] : [])],
+    ...(vek?.kind === 'VLEK' && { shared: [vek.certificate.sha256] }),
   }
 }
 

@@ -16,6 +16,9 @@ const limits = {
   operators: 2,
   failedOperators: 2,
   tenant: 3,
+  session: 2,
+  tenantSessions: 3,
+  refusedMessages: 2,
 }
 const codeOf = (asked: Promise<void>) =>
   asked.then(
@@ -113,4 +116,7 @@ test('the defaults let a benchmark be told apart from an agent', () =>
     operators: 1000,
     failedOperators: 30,
     tenant: 20_000,
+    session: 60,
+    tenantSessions: 200_000,
+    refusedMessages: 300,
   }))
