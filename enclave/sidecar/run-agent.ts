@@ -90,6 +90,8 @@ export async function runAgent(run: RunAgent): Promise<AgentRun> {
       run.stopped.then((): AgentRun => ({ outcome: 'stopped' })),
       watched().catch((fault): AgentRun => {
         if (fault instanceof ServiceRefusal) return { outcome: 'refused', fault }
+        // Before it began: another session of this agent on this boot is in quarantine.
+        if (fault instanceof SessionOver) return { outcome: 'over', over: fault }
         throw fault
       }),
     ])

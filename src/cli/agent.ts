@@ -26,6 +26,10 @@ export interface AgentRunRequest extends AttestRequest {
   readonly measure: readonly string[]
   /** Absolute: files and folders that the agent itself may change. */
   readonly state: readonly string[]
+  /** Folders of models, absolute. */
+  readonly models: readonly { readonly name: string; readonly path: string }[]
+  /** The environment is measured, but for these; undefined: it is not. */
+  readonly freeVariables: readonly string[] | undefined
   /** Absolute: where the measurement log of this boot is kept. */
   readonly log: string
   readonly sensor: boolean
@@ -58,6 +62,8 @@ const options = {
   'socket-gid': { type: 'string' },
   measure: { type: 'string', multiple: true },
   state: { type: 'string', multiple: true },
+  model: { type: 'string', multiple: true },
+  'free-variable': { type: 'string', multiple: true },
   log: { type: 'string' },
   sensor: { type: 'boolean' },
   approved: { type: 'string', multiple: true },
@@ -84,6 +90,8 @@ const help = `vouchsafe agent run --service URL --agent NAME [...] -- COMMAND...
   --machine FILE         of that machine. Default: ${SIMULATED_MACHINE}, which \`vouchsafe dev\` writes
   --measure PATH         a folder or file of the program's own code and configuration; may be given more than once
   --state PATH           what the program changes itself and the manifest names; may be given more than once
+  --model NAME=FOLDER    a model that it loads, by the name in the manifest; may be given more than once
+  --free-variable NAME   measure its environment, all but this and what else is named so; may be given more than once
   --sensor               the kernel reports what it opens, starts and connects to (root); built on first use
   --approved FILE        with --sensor: a measurement list. Whatever else it starts, maps or calls freezes it at once, before
                          the service was asked; without a list only what no manifest can allow. May be given more than once
@@ -166,6 +174,8 @@ function requestOf(
     socketGid: numberOf('socket-gid', values['socket-gid']),
     measure: (values.measure ?? []).map(at),
     state: (values.state ?? []).map(at),
+    models: (values.model ?? []).map((text) => modelOf(text, at)),
+    freeVariables: values['free-variable'],
     log: at(values.log ?? join(FOLDER, 'log')),
     sensor,
     approved: approved.map(at),
@@ -175,6 +185,17 @@ function requestOf(
     uid: numberOf('uid', values.uid),
     gid: numberOf('gid', values.gid),
   }
+}
+
+/** Throws Mistake. */
+function modelOf(text: string, at: (path: string) => string): AgentRunRequest['models'][number] {
+  const [, name, path] = /^([a-z0-9][a-z0-9.-]*)=(.+)$/.exec(text) ?? []
+  if (name === undefined || path === undefined)
+    throw new Mistake(
+      `--model ${text} is not NAME=FOLDER.`,
+      'Take NAME from the manifest’s models.',
+    )
+  return { name, path: at(path) }
 }
 
 function numberOf(name: string, text: string | undefined): number | undefined {

@@ -3,6 +3,7 @@ import { runtimeRegister } from '../../enclave/attester/tsm-mr.ts'
 import type { AnsweredQuestion } from '../../enclave/endpoint/local-endpoint.ts'
 import { EndpointFault } from '../../enclave/endpoint/socket-place.ts'
 import { BootLogFault } from '../../enclave/measure/boot-log.ts'
+import { refuseUnfree } from '../../enclave/measure/environment.ts'
 import { hostNames } from '../../enclave/measure/host-names.ts'
 import { type AgentCollector, watchAgent } from '../../enclave/measure/watching.ts'
 import { type AgentCgroup, createAgentCgroup } from '../../enclave/sensor/agent-cgroup.ts'
@@ -31,6 +32,7 @@ export async function runAgentHere(
   say: (entry: AgentNews) => void,
   { env, ownUid, ownPid, stopped }: AgentSurroundings,
 ): Promise<AgentOutcome> {
+  assertFree(request.freeVariables)
   const { audiences, attester, ...asked } = await askedOf(request)
   const [audience = asked.service, ...otherAudiences] = audiences
   const cgroup = ownCgroup(`vouchsafe-agent-${ownPid}`, { ownUid, say })
@@ -73,6 +75,15 @@ export async function runAgentHere(
     await cgroup
       ?.remove()
       .catch((fault) => say({ event: 'left-behind', detail: sentenceOf(fault) }))
+  }
+}
+
+/** Throws Mistake. */
+function assertFree(names: readonly string[] = []): void {
+  try {
+    refuseUnfree(names)
+  } catch (fault) {
+    throw new Mistake(`--free-variable: ${sentenceOf(fault)}.`, 'Approve the value that it has.')
   }
 }
 
@@ -132,7 +143,7 @@ async function kernelSource(
 }
 
 async function watching(
-  { measure, state, log, simulated }: AgentRunRequest,
+  { measure, state, models, freeVariables, log, simulated }: AgentRunRequest,
   pid: number,
   {
     kernel,
@@ -151,7 +162,8 @@ async function watching(
         ...measure.map((path) => ({ path, kind: 'code' as const })),
         ...state.map((path) => ({ path, kind: 'state' as const })),
       ],
-      models: [],
+      models,
+      ...(freeVariables && { freeVariables }),
       // The link of a mapping is for the privileged alone.
       ...(!isPrivileged && { mappedFiles: 'by-path' as const }),
     },

@@ -46,6 +46,19 @@ describe('what is asked for', () => {
     ])
   })
 
+  test('models have names, and the environment is measured where something of it is free', async () => {
+    const own = ['--model', 'llama-small=models/llama', '--free-variable', 'HOME']
+    const { asked } = await running([...least, ...own, '--free-variable', 'LANG', '--', 'x'])
+    expect(asked).toMatchObject([
+      {
+        models: [{ name: 'llama-small', path: '/srv/models/llama' }],
+        freeVariables: ['HOME', 'LANG'],
+      },
+    ])
+    const none = await running([...least, '--', 'x'])
+    expect(none.asked).toMatchObject([{ models: [], freeVariables: undefined }])
+  })
+
   test('what stops the agent on the spot is the sensor’s', async () => {
     const own = ['--sensor', '--approved', 'a.list', '--approved', '/b.list', '--allow', '::1']
     const { asked } = await running([...least, ...own, '--allow-call', 'setuid', '--', 'x'])
@@ -66,6 +79,7 @@ describe('what is asked for', () => {
     ['a user by name', [...least, '--uid', 'nobody', '--', 'x'], '--uid nobody is no number'],
     ['a machine alone', [...least, '--machine', 'm', '--', 'x'], 'simulated machine'],
     ['a list for nobody', [...least, '--approved', 'l', '--', 'x'], 'are for the sensor'],
+    ['a model without a name', [...least, '--model', '/m', '--', 'x'], 'is not NAME=FOLDER'],
     ['an allowlist for nobody', [...least, '--allow', '::1', '--', 'x'], 'are for the sensor'],
   ])('%s is a mistake', async (_, args, says) => {
     const { code, err, asked } = await running(args)

@@ -135,7 +135,17 @@ describe('an agent in Python', () => {
     expect(out + err).not.toContain('correct horse')
   })
 
-  test('is killed with what it started, once it did what was not approved', async () => {
+  test('that was launched with another file is refused, and its program never hears a token', async () => {
+    writeFileSync(join(launched, 'changed.txt'), 'x')
+    const command = [python, join(example, 'agent.py')]
+    const { code, out, err } = await runProgram(sidecar('three', ...command), { cwd: folder, env })
+    rmSync(join(launched, 'changed.txt'))
+    expect([code, err]).toMatchObject([2, expect.stringContaining('evidence-rejected')])
+    expect(out).toBe('')
+  })
+
+  // Last: afterwards this agent gets no session on this boot.
+  test('is killed with what it started, once it did what was not approved, and gets no session again', async () => {
     const tampering = join(folder, 'tampering.py')
     const library = join(folder, 'libinjected.so')
     const program = `import os, sys, time
@@ -156,15 +166,9 @@ time.sleep(120)`
     expect([code, err]).toMatchObject([2, expect.stringContaining('QUARANTINED')])
     await sleep(100)
     expect(() => process.kill(Number(out), 0)).toThrow('ESRCH')
-  })
-
-  test('that was launched with another file is refused, and its program never hears a token', async () => {
-    writeFileSync(join(launched, 'changed.txt'), 'x')
-    const command = [python, join(example, 'agent.py')]
-    const { code, out, err } = await runProgram(sidecar('three', ...command), { cwd: folder, env })
-    rmSync(join(launched, 'changed.txt'))
-    expect([code, err]).toMatchObject([2, expect.stringContaining('evidence-rejected')])
-    expect(out).toBe('')
+    const again = await runProgram(sidecar('four', python, tampering), { cwd: folder, env })
+    expect([again.code, again.out]).toEqual([2, ''])
+    expect(again.err).toContain('an operator must release it first')
   })
 })
 

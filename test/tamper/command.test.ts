@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { measureAgent, readAgent, simulatedSnp } from '../../enclave/simulator/agent.ts'
 import { keptChipKey, keptMachineText, withChipKey } from '../../enclave/simulator/kept-machine.ts'
 import { seededChance } from '../../fixtures/seeded.ts'
@@ -19,7 +19,8 @@ describeSensor('the command', () => {
   let scene: TamperScene
   let pipe = ''
   let lines = 0
-  beforeAll(async () => {
+  // What the one did would keep the other from its session: both run since the same boot of this machine.
+  beforeEach(async () => {
     const launch = Buffer.from(
       measureAgent([{ path: 'release.txt', contents: Buffer.from(AGENT) }]),
     )
@@ -28,7 +29,7 @@ describeSensor('the command', () => {
     execFileSync('mkfifo', [pipe])
     lines = openSync(pipe, constants.O_RDWR)
   })
-  afterAll(async () => {
+  afterEach(async () => {
     closeSync(lines)
     await scene.close()
   })

@@ -3,7 +3,9 @@
  * sidecar with sensor, guard and measurement, and a relying party that follows the service's stream. One clock for all of
  * them, which runs on as clocks do and may be set forward.
  */
+
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -160,6 +162,14 @@ interface Before {
 }
 
 let agents = 0
+const boots = new Map<string, string>()
+
+/** A boot for each log: what one agent did would keep the next one of the same boot from its session. */
+function bootOf(log: string): string {
+  const boot = boots.get(log) ?? randomUUID()
+  boots.set(log, boot)
+  return boot
+}
 
 /** As src/compose/agent.ts puts it together. */
 async function startAgent(
@@ -220,6 +230,7 @@ async function startAgent(
           models: [{ name: 'm', path: model }],
         },
         folder: log,
+        boot: bootOf(log),
         register,
         collector: COLLECTING,
         sensor,
