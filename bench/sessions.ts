@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type FleetReport, runFleet } from '../enclave/fleet/run-fleet.ts'
 import { pemOf } from '../enclave/simulator/pem.ts'
 import { openPostgresStore } from '../src/adapters/postgres-store.ts'
@@ -46,6 +47,8 @@ export const quickSessionsPlan: SessionsPlan = {
 }
 
 const HEARTBEAT_SECONDS = 10
+/** A policy that was just accepted has every session judged again, three times in a minute: src/service/session-watch.ts. */
+const SETTLE_MS = 65_000
 const CONNECTIONS = 256
 /** What each agent loaded when it opens: approved one by one. */
 const MEASUREMENTS = 32
@@ -59,6 +62,7 @@ export async function* sessionRows(
       // Another database each: sessions of the fleet before would be counted, judged and pruned too.
       const served = await startService(scene)
       try {
+        await sleep(SETTLE_MS)
         yield await fleetRow(scene, { plan, fleet, served })
       } finally {
         await served.stop()
