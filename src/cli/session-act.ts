@@ -18,7 +18,7 @@ import type { Verb } from './verbs.ts'
 const says: Readonly<Record<SessionAction, { readonly summary: string; readonly more: string }>> = {
   quarantine: {
     summary: 'end its tokens, and let nothing go on until it is released',
-    more: 'Its tokens are revoked at once, and it is given neither tokens nor secrets. Its agent may open another session: to\nprevent that, ban its machine.',
+    more: 'Its tokens are revoked at once, and it is given neither tokens nor secrets. Its agent gets\nnothing in another session of the same boot either. Ban its machine for more than that.',
   },
   release: {
     summary: 'let a quarantined one go on, once it brought a full quote',

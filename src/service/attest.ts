@@ -40,6 +40,8 @@ export interface AttestationRequest extends ReceivedEvidence, SignedRequest {
 
 /** What is judged and kept besides, where evidence is brought in a session. */
 export interface SessionCourse {
+  /** Of this very request, which was authenticated before its transcript was looked at. */
+  readonly requester: Requester
   /** Throws Problem where the release offers no session. */
   readonly judge: (matter: Matter, authentication: AnyAuthentication) => SessionMatter
   /** In place of the store's recordAttestation. Throws Problem where the session cannot be kept: then nothing was. */
@@ -78,7 +80,7 @@ export async function attest(
   request: AttestationRequest,
   call: Call,
 ): Promise<Attested> {
-  const requester = authenticateRequest(verifier, request, call)
+  const requester = request.session?.requester ?? authenticateRequest(verifier, request, call)
   assertOneShot(request)
   const { matter: bare, missing } = await matterOf(verifier, request, { requester, call })
   const authentication = await authenticatedAside(bare)

@@ -27,12 +27,12 @@ import {
   watchedRelease,
 } from './known-session.ts'
 import { continuationOf } from './session-chain.ts'
-import { type JudgedMessage, judgeMessage } from './session-findings.ts'
+import { failureSentence, type JudgedMessage, judgeMessage } from './session-findings.ts'
 import type { SessionRecord, SessionStep } from './session-ports.ts'
 import { answerOf, deltaOf, type Telling, type Told, toldRecord } from './session-record.ts'
-import { chainBroken, punish, reasonOf, revokeForked } from './session-verdicts.ts'
+import { chainBroken, punish, revokeForked } from './session-verdicts.ts'
 import { openSessionMessage } from './signed-session-message.ts'
-import type { Call, Tenant, Verifier } from './verifier.ts'
+import type { Call, Verifier } from './verifier.ts'
 
 export type Heard =
   /** Suspended too: its answer asks for a quote. */
@@ -117,7 +117,7 @@ async function judged(
       assertNotSuspended(session, telling)
       const { checkpoint, digest: statement } = continuation
       return await kept(verifier, {
-        ...{ session, tenant, telling },
+        ...{ session, telling },
         told: { transcript, checkpoint, statement, digest },
       })
     }
@@ -132,7 +132,6 @@ async function kept(
     told,
   }: {
     readonly session: SessionRecord
-    readonly tenant: Tenant
     readonly telling: Telling & { readonly policy: Policy }
     readonly told: Omit<Told, 'usage'>
   },
@@ -156,7 +155,7 @@ async function kept(
     return { verdict: 'accepted', answer: next.lastMessage?.answer ?? answerOf(next, telling) }
   }
   await assertNoNews(verifier, { tenant: session.tenant, policy, at })
-  const reason = found.reason ?? reasonOf(findings)
+  const reason = found.reason ?? failureSentence(findings)
   const isChanged = await punish(verifier, { session, at, told: step, consequence, reason })
   if (!isChanged) return 'superseded'
   if (consequence === 'quarantine')

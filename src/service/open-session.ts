@@ -58,7 +58,8 @@ async function judged(
   const { session: id } = transcript.statement
   const asked = { ...request, path: SESSIONS_PATH }
   // Before anything is replayed: hashing costs whoever sends it nothing.
-  const { tenant } = authenticateRequest(verifier, asked, call)
+  const requester = authenticateRequest(verifier, asked, call)
+  const { tenant } = requester
   await request.admit({ id, tenant: tenant.name })
   const { environment, agent } = claims
   const { boot } = transcript.statement
@@ -77,6 +78,7 @@ async function judged(
     {
       ...asked,
       session: {
+        requester,
         judge(matter, authentication) {
           const found = judgeTranscript(matter, authentication, subject, call)
           judgement = found

@@ -5,7 +5,7 @@
 import { Problem, type ProblemCode } from '../problems.ts'
 import { thumbprintOf } from '../rats/public-key.ts'
 import { attest } from './attest.ts'
-import { authenticateRequest } from './authenticate-request.ts'
+import { authenticateRequest, type Requester } from './authenticate-request.ts'
 import type { Decision, Grant, Matter } from './decision.ts'
 import {
   assertNoNews,
@@ -26,7 +26,7 @@ import {
   type SessionAttestationRequest,
   type SessionAttested,
 } from './session-course.ts'
-import type { JudgedMessage } from './session-findings.ts'
+import { failureSentence, type JudgedMessage } from './session-findings.ts'
 import type { SessionRecord, SessionStep } from './session-ports.ts'
 import { assertNoneQuarantined } from './session-quarantine.ts'
 import {
@@ -38,7 +38,7 @@ import {
   type Told,
   toldRecord,
 } from './session-record.ts'
-import { chainBroken, punish, reasonOf, revokeForked } from './session-verdicts.ts'
+import { chainBroken, punish, revokeForked } from './session-verdicts.ts'
 import type { Call, Verifier } from './verifier.ts'
 
 export interface ReattestRequest extends SessionAttestationRequest {
@@ -56,14 +56,14 @@ export async function reattestSession(
   const { session, tenant } = await knownSession(verifier, id)
   const telling = { ...momentOf(verifier, call), policy: judgingPolicy(tenant, call.at) }
   // Whoever has these very bytes made them, or carried them: what is answered is of use to the session's key alone.
-  const isRepeated = session.lastMessage?.digest === digest
-  if (!isRepeated) {
-    authenticateRequest(verifier, asked(request), call)
-    assertSameAgent(session, request)
-    await request.admit(session)
+  if (session.lastMessage?.digest === digest) {
+    assertNotOver(session, telling)
+    return { verdict: 'repeated', answer: answerOf(session, telling) }
   }
+  const requester = authenticateRequest(verifier, asked(request), call)
+  assertSameAgent(session, request)
+  await request.admit(session)
   assertNotOver(session, telling)
-  if (isRepeated) return { verdict: 'repeated', answer: answerOf(session, telling) }
   const continuation = continuationOf(session, transcript)
   const { seq } = transcript.statement
   switch (continuation.kind) {
@@ -80,7 +80,8 @@ export async function reattestSession(
     }
     case 'next':
       return await unlessRepeated(
-        async () => await judged(verifier, { session, tenant, request, continuation }, call),
+        async () =>
+          await judged(verifier, { session, tenant, request, requester, continuation }, call),
         async () => await answeredMeanwhile(verifier, request, call),
       )
   }
@@ -148,9 +149,11 @@ async function judged(
     session,
     tenant,
     request,
+    requester,
     continuation: { checkpoint, digest: statement },
   }: KnownSession & {
     readonly request: ReattestRequest
+    readonly requester: Requester
     readonly continuation: Extract<Continuation, { readonly kind: 'next' }>
   },
   call: Call,
@@ -169,6 +172,7 @@ async function judged(
     {
       ...asked(request),
       session: {
+        requester,
         judge(matter, authentication) {
           const transcribed = judgeTranscript(matter, authentication, subject, call)
           found = transcribed
@@ -274,7 +278,7 @@ async function keepRefused(
       session: toldRecord(session, { ...told, usage, demanded }, telling),
       delta: deltaOf(told.transcript),
     }
-    const reason = reasonOf(findings)
+    const reason = failureSentence(findings)
     const change = { session, at, consequence, reason, ...(step && { told: step }) }
     if (!(await punish(verifier, change))) throw superseded(session.id)
   }

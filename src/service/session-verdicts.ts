@@ -4,9 +4,7 @@
  */
 import type { Consequence } from '../policy/runtime/consequence.ts'
 import { Problem } from '../problems.ts'
-import type { Finding } from '../rats/check.ts'
 import { type ChangingSessions, changeStanding, type StandingChange } from './change-session.ts'
-import { failureSentence } from './session-findings.ts'
 import type { SessionRecord, SessionStep } from './session-ports.ts'
 
 /** Of events and leaves: not an operator's doing. */
@@ -71,11 +69,6 @@ const costs = {
 } as const satisfies Readonly<
   Record<'suspend' | 'quarantine', Omit<StandingChange, 'reason' | 'told'>>
 >
-
-/** For the record: names check, observed and expected. */
-export function reasonOf(findings: readonly Finding[]): string {
-  return failureSentence(findings)
-}
 
 async function changeUnlessMoved(
   verifier: ChangingSessions,
