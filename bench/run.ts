@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- --only verify|rules|policy|signing|service|releases|models|sessions|measure|sensor|detection] [--json] [--quick] [--no-memory]`: what a verification costs, what
- * operators' rules do, how long a change of the policy takes to be in force, what an attestation and what a release costs the whole service,
+ * `npm run bench [-- --only verify|rules|policy|signing|service|endurance|releases|models|sessions|measure|sensor|detection] [--json] [--quick] [--no-memory]`: what a verification costs, what
+ * operators' rules do, how long a change of the policy takes to be in force, what an attestation and what a release costs the whole service, and one that has run for long,
  * how fast a sealed model opens, how many agents one service can watch, what looking at one costs its machine, what the kernel sensor costs it,
  * and how soon an agent that is tampered with is frozen and believed no more. One row, with --json one line, per
  * measurement.
  */
 import { detectionRows, quickDetectionPlan, usualDetectionPlan } from './detection.ts'
+import { enduranceRows, quickEndurancePlan, usualEndurancePlan } from './endurance.ts'
 import type { Plan } from './harness.ts'
 import { measureRows, quickMeasurePlan, usualMeasurePlan } from './measure.ts'
 import { memoryOverManyChips } from './memory.ts'
@@ -30,6 +31,7 @@ const groups = {
   policy,
   signing,
   service,
+  endurance,
   releases,
   models,
   sessions,
@@ -60,6 +62,10 @@ async function* signing(): AsyncGenerator<object> {
 
 async function* service(): AsyncGenerator<object> {
   yield* serviceRows(quick ? quickServicePlan : usualServicePlan, plan)
+}
+
+async function* endurance(): AsyncGenerator<object> {
+  yield* enduranceRows(quick ? quickEndurancePlan : usualEndurancePlan)
 }
 
 async function* releases(): AsyncGenerator<object> {
@@ -93,6 +99,7 @@ function chosen(): readonly (keyof typeof groups)[] {
     'policy',
     'signing',
     'service',
+    'endurance',
     'releases',
     'models',
     'sessions',

@@ -16,6 +16,7 @@ import { startPostgres } from '../test/postgres.ts'
 import { type MeasuredRepository, measuredRepository } from './policy-repository.ts'
 import { measurementOf, PUBLIC_URL, platforms } from './service/agents.ts'
 import { childrenCalled, cpuMsOf, type Served, startServer } from './service/processes.ts'
+import { environmentOf } from './service/scene.ts'
 
 export interface SessionsPlan {
   readonly releases: number
@@ -107,19 +108,7 @@ async function startService({ repository, roots, directory, postgres }: Scene): 
   const port = await freePort()
   return await startServer('src/main.ts', {
     args: ['serve'],
-    env: {
-      VOUCHSAFE_PUBLIC_URL: PUBLIC_URL,
-      VOUCHSAFE_PORT: String(port),
-      VOUCHSAFE_POLICY: repository.path,
-      VOUCHSAFE_POLICY_PIN: repository.pin.digest,
-      VOUCHSAFE_SIMULATED_ROOTS: roots,
-      VOUCHSAFE_KEY_ENCRYPTION_KEY: '0'.repeat(63).concat('1'),
-      DATABASE_URL: url,
-      // One address sends everything here.
-      VOUCHSAFE_RATE_LIMIT_CHALLENGES: 'off',
-      VOUCHSAFE_RATE_LIMIT_ATTESTATIONS: 'off',
-      VOUCHSAFE_RATE_LIMIT_TENANT: 'off',
-    },
+    env: environmentOf({ repository, roots }, port, url),
     cwd: mkdtempSync(join(directory, 'serve-')),
     ready: 'answers on',
     port,

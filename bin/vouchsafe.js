@@ -25,7 +25,7 @@ else {
 function handOver() {
   const child = spawn(
     brought,
-    ['--max-semi-space-size=64', fileURLToPath(main), ...process.argv.slice(2)],
+    ['--max-semi-space-size=64', '--v8-pool-size=1', fileURLToPath(main), ...process.argv.slice(2)],
     {
       stdio: 'inherit',
     },

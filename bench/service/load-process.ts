@@ -29,6 +29,8 @@ export type Order =
       /** Requests per second, whatever the answers; undefined: each connection sends when it is answered. */
       readonly rate?: number
       readonly milliseconds: number
+      /** What was due in the first so many of them is sent and not counted. */
+      readonly settleMs?: number
     }
 
 export interface Fired {
@@ -63,7 +65,7 @@ async function prepare(order: Extract<Order, { kind: 'prepare' }>): Promise<numb
 }
 
 async function fire(order: Extract<Order, { kind: 'fire' }>): Promise<Fired> {
-  const { ports, connections, rate, milliseconds } = order
+  const { ports, connections, rate, milliseconds, settleMs = 0 } = order
   const open = await Promise.all(
     Array.from({ length: connections }, (_, n) => openConnection(ports[n % ports.length] ?? 0)),
   )
@@ -79,6 +81,7 @@ async function fire(order: Extract<Order, { kind: 'fire' }>): Promise<Fired> {
     if (!request) return false
     const answer = await connection.ask(request).catch(() => undefined)
     const status = answer?.status ?? 'broken'
+    if (due < begun + settleMs) return answer !== undefined
     statuses[status] = (statuses[status] ?? 0) + 1
     if (answer && status === 200) latencies.push(answer.endedAt - due)
     else if (answer) {

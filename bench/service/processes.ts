@@ -12,8 +12,9 @@ export interface Served {
   readonly stop: () => Promise<void>
 }
 
-/** As the image does it. */
-const asDeployed = ['--max-semi-space-size=64']
+/** As the image does it (Dockerfile). */
+const asDeployed = ['--max-semi-space-size=64', '--v8-pool-size=1']
+const environmentAsDeployed = { UV_THREADPOOL_SIZE: '2' }
 
 /** Starts a program that says `ready` on one of its streams once it answers. */
 export async function startServer(
@@ -34,7 +35,7 @@ export async function startServer(
 ): Promise<Served> {
   const child = spawn(process.execPath, [...asDeployed, join(root, file), ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: cwd, NO_COLOR: '1', ...env },
+    env: { PATH: process.env.PATH, HOME: cwd, NO_COLOR: '1', ...environmentAsDeployed, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''

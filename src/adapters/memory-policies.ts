@@ -22,7 +22,8 @@ export function memoryPolicies({ publish, queue }: Companions) {
   const acceptances: AcceptanceLink[] = []
   const acceptancesOf = (tenant: string) => acceptances.filter((link) => link.tenant === tenant)
   return {
-    policyOf: async (tenant) => policies.get(tenant),
+    acceptedCommit: (tenant: string) => policies.get(tenant)?.commit,
+    policyOf: async (tenant: string) => policies.get(tenant),
     async policyHeadOf(tenant) {
       const record = policies.get(tenant)
       return record && { sequence: record.sequence, commit: record.commit }
@@ -40,7 +41,7 @@ export function memoryPolicies({ publish, queue }: Companions) {
     acceptancesOf: async (tenant) => acceptancesOf(tenant),
     ...sightings(),
     ...enforcement(),
-  } satisfies Partial<Store>
+  } satisfies Partial<Store> & { acceptedCommit: (tenant: string) => string | undefined }
 }
 
 function sightings() {

@@ -22,11 +22,19 @@ export interface Companions {
     readonly use: (id: string, expiresAt: Date) => void
   }
   readonly isHeard: MemorySessions['isHeard']
+  /** That was accepted last for a tenant; undefined: none ever was. */
+  readonly acceptedCommit: (tenant: string) => string | undefined
 }
 
 const MINUTE = 60_000
 
-export function memoryReleases({ queue, isLive, proofs, isHeard }: Companions): ReleaseStore {
+export function memoryReleases({
+  queue,
+  isLive,
+  proofs,
+  isHeard,
+  acceptedCommit,
+}: Companions): ReleaseStore {
   const { known, ...resources } = memoryResources(queue)
   const { isGiven, forget: forgetApprovals, ...approvals } = memoryApprovals(queue)
   const { isAttested, ...sessions } = memoryBrokerSessions(queue)
@@ -42,10 +50,11 @@ export function memoryReleases({ queue, isLive, proofs, isHeard }: Companions): 
 
   function refusalOf(recorded: RecordedRelease): ReleaseRefusal | undefined {
     const { release, revision, proof, approval } = recorded
-    const { at, tenant, resource, face, jti } = release
+    const { at, tenant, resource, face, jti, policyCommit } = release
     if (!isHeld(face, jti, tenant, at)) return 'token-revoked'
     if (face === 'releases' && !isHeard(jti, tenant, recorded.session)) return 'session-over'
     if (proof && proofs.isUsed(proof.id)) return 'proof-used'
+    if ((acceptedCommit(tenant) ?? policyCommit) !== policyCommit) return 'policy-behind'
     if (known(tenant, resource)?.revision !== revision) return 'resource-changed'
     if (!hasVersion(release)) return 'version-revoked'
     if (approval && !isGiven(approval, at)) return 'approval-missing'

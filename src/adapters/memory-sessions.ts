@@ -3,6 +3,7 @@ import type { PendingLeaf } from '../service/log-ports.ts'
 import type { RecordedAttestation } from '../service/ports.ts'
 import type { HeardSession } from '../service/release-ports.ts'
 import type {
+  OthersChange,
   SessionDelta,
   SessionPage,
   SessionRecord,
@@ -16,6 +17,7 @@ import { fault } from './memory-fault.ts'
 import { memoryOutages } from './memory-outages.ts'
 import type { SessionTokens } from './memory-tokens.ts'
 import { memoryWebhooks } from './memory-webhooks.ts'
+import { isTakenAlong, takenAlong, takenRevocation } from './session-others.ts'
 import { progressOf } from './session-progress.ts'
 import { sessionEvent } from './store-events.ts'
 
@@ -46,6 +48,11 @@ export function memorySessions(companions: Companions): MemorySessions {
     if (delta) deltas.set(session.id, [...(deltas.get(session.id) ?? []), delta])
   }
   const next = (session: SessionRecord) => ({ ...session, revision: session.revision + 1 })
+  const taken = (first: SessionRecord, others: OthersChange) =>
+    [...sessions.values()]
+      .filter((session) => isTakenAlong(session, first, others))
+      .map((session) => takenAlong(session, first, others))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const refuseSecond = ({ id }: SessionRecord, delta: SessionDelta | undefined) => {
     if (delta && deltas.get(id)?.some(({ seq }) => seq === delta.seq))
       throw fault(`the session has a delta ${delta.seq} already`)
@@ -98,15 +105,25 @@ export function memorySessions(companions: Companions): MemorySessions {
       keepTokens()
       return 'recorded'
     },
-    async changeSession({ session, delta, leaf, revocation, leafOf, by }) {
+    async changeSession({ session, delta, leaf, revocation, leafOf, by, others, changed }) {
       if (!isCurrent(session)) return 'superseded'
       refuseSecond(session, delta)
+      const along = others ? taken(session, others) : []
       const fallen = revocation ? ofSessions.liveOf(session.id, revocation.at) : []
-      queue([leaf, ...fallen.map(leafOf)])
+      const theirs = revocation
+        ? along.flatMap(({ id }) => ofSessions.liveOf(id, revocation.at)).toSorted(byJti)
+        : []
+      queue([
+        ...[leaf, ...(others ? along.map(others.sessionLeafOf) : [])],
+        ...[...fallen, ...theirs].map(leafOf),
+      ])
       // From here on nothing throws.
       keep(next(session), delta)
+      for (const each of along) keep(each, undefined)
       if (revocation) ofSessions.revoke(fallen, revocation)
-      publish(sessionEvent(session, by))
+      if (revocation && others) ofSessions.revoke(theirs, takenRevocation(revocation, others))
+      for (const each of [session, ...along]) publish(sessionEvent(each, by))
+      changed?.([next(session), ...along])
       return 'changed'
     },
     sessionsOf: async (tenant, page) =>
@@ -162,4 +179,8 @@ function isOn({ environment, agent, standing, after }: SessionPage, session: Ses
     (standing === undefined || standing === session.standing) &&
     (after === undefined || session.id > after)
   )
+}
+
+function byJti(a: TokenRecord, b: TokenRecord): number {
+  return a.jti < b.jti ? -1 : 1
 }

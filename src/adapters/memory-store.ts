@@ -15,15 +15,16 @@ export function memoryStore(): Store {
   const { queue, ...log } = memoryLog()
   const { prepare, isLive, proofs, ofSessions, ...tokens } = memoryTokens({ publish, queue })
   const { record, ...appraisals } = memoryAppraisals({ prepareTokens: prepare, queue })
+  const { acceptedCommit, ...policies } = memoryPolicies({ publish, queue })
   const { isHeard, ...sessions } = memorySessions({ publish, queue, record, prepare, ofSessions })
   return {
     ...appraisals,
-    ...memoryPolicies({ publish, queue }),
+    ...policies,
     ...memoryKeys({ publish, queue }),
     ...tokens,
     ...events,
     ...log,
-    ...memoryReleases({ queue, isLive, proofs, isHeard }),
+    ...memoryReleases({ queue, isLive, proofs, isHeard, acceptedCommit }),
     ...sessions,
     ping: async () => {},
     close: async () => {},

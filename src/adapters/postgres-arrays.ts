@@ -17,33 +17,38 @@ const oids: Readonly<Record<SqlType, number>> = {
 
 /** Dimensions, whether nulls may be in it, the elements' type, their number, the first one's index. */
 const HEADER_SIZE = 20
+const LENGTH_SIZE = 4
 /** The length that stands for null. */
 const NULL_LENGTH = -1
 
 export function binaryArray({ type, elements }: SqlArray): Buffer {
-  const sizes = elements.map((element) => (element === null ? NULL_LENGTH : sizeOf(type, element)))
-  const body = sizes.reduce((sum, size) => sum + 4 + Math.max(size, 0), 0)
-  const out = Buffer.allocUnsafe(HEADER_SIZE + body)
+  let size = HEADER_SIZE
+  let hasNull = 0
+  for (const element of elements) {
+    size += LENGTH_SIZE
+    if (element === null) hasNull = 1
+    else size += sizeOf(type, element)
+  }
+  const out = Buffer.allocUnsafe(size)
   out.writeInt32BE(1, 0)
-  out.writeInt32BE(sizes.includes(NULL_LENGTH) ? 1 : 0, 4)
+  out.writeInt32BE(hasNull, 4)
   out.writeInt32BE(oids[type], 8)
   out.writeInt32BE(elements.length, 12)
   out.writeInt32BE(1, 16)
   let offset = HEADER_SIZE
-  elements.forEach((element, n) => {
-    const size = sizes[n] ?? NULL_LENGTH
-    offset = out.writeInt32BE(size, offset)
-    if (element === null) return
-    write(out, offset, { type, element })
-    offset += size
-  })
+  for (const element of elements) {
+    const start = offset + LENGTH_SIZE
+    const written = element === null ? NULL_LENGTH : write(out, start, { type, element })
+    out.writeInt32BE(written, offset)
+    offset = start + Math.max(written, 0)
+  }
   return out
 }
 
 function sizeOf(type: SqlType, element: SqlValue): number {
   if (type === 'uuid') return 16
   if (type === 'integer') return 4
-  if (type === 'bigint' || type === 'timestamptz') return 8
+  if (type === 'bigint' || (type === 'timestamptz' && element instanceof Date)) return 8
   if (typeof element === 'string') return Buffer.byteLength(element)
   if (element instanceof Uint8Array) return element.length
   throw new TypeError(`${typeof element} is not ${type}`)
@@ -52,21 +57,35 @@ function sizeOf(type: SqlType, element: SqlValue): number {
 /** Microseconds since 2000-01-01 (src/include/datatype/timestamp.h). */
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
 
+/** Returns the number of bytes, which `sizeOf` said before. */
 function write(
   out: Buffer,
   offset: number,
   { type, element }: { readonly type: SqlType; readonly element: SqlValue },
-): void {
-  if (type === 'uuid') writeUuid(out, offset, String(element))
-  else if (type === 'integer') out.writeInt32BE(Number(element), offset)
-  else if (type === 'bigint') out.writeBigInt64BE(BigInt(Number(element)), offset)
-  else if (element instanceof Date)
-    out.writeBigInt64BE(BigInt(element.getTime() - POSTGRES_EPOCH_MS) * 1000n, offset)
-  else if (element instanceof Uint8Array) out.set(element, offset)
-  else out.write(String(element), offset)
+): number {
+  if (type === 'uuid') return writeUuid(out, offset, String(element))
+  if (type === 'integer') return out.writeInt32BE(Number(element), offset) - offset
+  if (type === 'bigint') return out.writeBigInt64BE(BigInt(Number(element)), offset) - offset
+  if (element instanceof Date) return writeInstant(out, offset, element)
+  if (element instanceof Uint8Array) {
+    out.set(element, offset)
+    return element.length
+  }
+  return out.write(String(element), offset)
 }
 
-function writeUuid(out: Buffer, offset: number, text: string): void {
+function writeInstant(out: Buffer, offset: number, instant: Date): number {
+  const millis = instant.getTime() - POSTGRES_EPOCH_MS
+  const micros = millis * 1000
+  // Two halves take a third of the time; a number holds all digits until the year 2285.
+  if (!Number.isSafeInteger(micros))
+    return out.writeBigInt64BE(BigInt(millis) * 1000n, offset) - offset
+  out.writeInt32BE(Math.floor(micros / 2 ** 32), offset)
+  return out.writeUInt32BE(micros >>> 0, offset + 4) - offset
+}
+
+function writeUuid(out: Buffer, offset: number, text: string): number {
   const written = out.write(text.replaceAll('-', ''), offset, 16, 'hex')
   if (written !== 16) throw new RangeError('a uuid has 32 hex digits')
+  return written
 }

@@ -18,6 +18,7 @@ export const sessions = pgTable(
     environment: text().notNull(),
     agent: text().notNull(),
     jkt: text().notNull(),
+    boot: text().notNull(),
     openedAt: instant('opened_at').notNull(),
     standing: text().$type<Standing>().notNull(),
     changedAt: instant('changed_at').notNull(),
@@ -30,9 +31,11 @@ export const sessions = pgTable(
     lastDigest: text('last_digest'),
     lastAnswer: json('last_answer').$type<SessionAnswer>(),
   },
-  ({ id, tenant, standing, openedAt }) => [
+  ({ id, tenant, environment, agent, boot, standing, openedAt }) => [
     // Pages of one standing, and how many there are of each.
     index().on(tenant, standing, id),
+    // What stands and falls with one: thousands fall when a policy falls, and each looks for the others.
+    index().on(tenant, environment, agent, boot),
     // Whatever is forgotten was opened before.
     index().on(openedAt),
   ],
@@ -52,7 +55,6 @@ export interface SessionDocument
     | 'issuer'
     | 'jwk'
     | 'platforms'
-    | 'boot'
     | 'collector'
     | 'modes'
     | 'appraisal'

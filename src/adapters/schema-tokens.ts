@@ -1,8 +1,13 @@
 /** The tables of keys, tokens, their revocation, and what replicas tell one another. */
 import { isNotNull } from 'drizzle-orm'
 import { bigint, index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import type { TokenForm } from '../rats/release.ts'
-import type { EventKind, KeyPurpose, Revocation, ServiceEvent } from '../service/token-ports.ts'
+import type {
+  EventKind,
+  KeyPurpose,
+  RecordedForm,
+  Revocation,
+  ServiceEvent,
+} from '../service/token-ports.ts'
 import { bytea, instant } from './schema-columns.ts'
 
 export const keys = pgTable(
@@ -30,7 +35,7 @@ export const tokens = pgTable(
     tenant: text().notNull(),
     environment: text().notNull(),
     agent: text().notNull(),
-    form: text().$type<TokenForm>().notNull(),
+    form: text().$type<RecordedForm>().notNull(),
     issuer: text().notNull(),
     audience: text().notNull(),
     scopes: json().$type<readonly string[]>().notNull(),

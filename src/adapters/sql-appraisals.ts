@@ -24,23 +24,32 @@ type AppraisalStore = Pick<
 
 export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): AppraisalStore {
   const { database } = engine
+  // Asked for by each release whose evidence is judged anew.
+  const named = database
+    .select()
+    .from(appraisals)
+    .where(eq(appraisals.id, sql.placeholder('id')))
+    .limit(1)
+    .prepare('find-appraisal')
+  const endorsed = database
+    .select({ content: contents.content })
+    .from(contents)
+    .where(and(eq(contents.kind, 'endorsements'), eq(contents.digest, sql.placeholder('digest'))))
+    .prepare('find-endorsements')
   return {
     recordAttestation: attestationRecorder(engine, recent),
 
     findAppraisal: (id) =>
       answered(async () => {
         if (!isUuid(id)) return undefined
-        const rows = await database.select().from(appraisals).where(eq(appraisals.id, id)).limit(1)
+        const rows = await named.execute({ id })
         const [record] = await recordsOf(database, rows)
         return record
       }),
 
     findEndorsements: (digest) =>
       answered(async () => {
-        const [row] = await database
-          .select({ content: contents.content })
-          .from(contents)
-          .where(and(eq(contents.kind, 'endorsements'), eq(contents.digest, digest)))
+        const [row] = await endorsed.execute({ digest })
         return row && decodeParts(row.content)
       }),
 

@@ -57,6 +57,7 @@ export const openedColumns: readonly Column<SessionRecord>[] = [
   { name: 'environment', type: 'text', of: ({ environment }) => environment },
   { name: 'agent', type: 'text', of: ({ agent }) => agent },
   { name: 'jkt', type: 'text', of: ({ jkt }) => jkt },
+  { name: 'boot', type: 'text', of: ({ boot }) => boot },
   { name: 'opened_at', type: 'timestamptz', of: ({ openedAt }) => openedAt },
 ]
 
@@ -79,10 +80,10 @@ function becauseIn({ reason, by }: SessionRecord): Because {
 }
 
 function documentIn(session: SessionRecord): SessionDocument {
-  const { subject, issuer, jwk, encryptionJwk, platforms, boot, collector, modes } = session
+  const { subject, issuer, jwk, encryptionJwk, platforms, collector, modes } = session
   const { appraisal, quotedAt, heartbeatSeconds, attestEverySeconds, quotedMeasurements } = session
   return {
-    ...{ subject, issuer, jwk, platforms, boot, collector, modes, appraisal },
+    ...{ subject, issuer, jwk, platforms, collector, modes, appraisal },
     ...{ heartbeatSeconds, attestEverySeconds, quotedMeasurements },
     encryptionJwk: encryptionJwk ?? null,
     quotedAt: quotedAt.toISOString(),

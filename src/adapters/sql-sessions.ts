@@ -87,11 +87,10 @@ export function sqlSessions(engine: SqlEngine, recent: RecentContents): SessionS
   }
 }
 
-/** Few are quarantined, and those have an index. */
 const quarantinedText = `
   select ${selected(sessions, 'sessions')} from sessions
-  where tenant = $1 and standing = 'quarantined'
-    and environment = $2 and agent = $3 and record->>'boot' = $4
+  where tenant = $1 and environment = $2 and agent = $3 and boot = $4
+    and standing = 'quarantined'
   order by id limit 1`
 
 const findText = `

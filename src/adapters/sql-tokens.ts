@@ -1,5 +1,5 @@
 /** Tokens, their revocation, their places in status lists, and proofs that were used, on SQL. */
-import { and, asc, eq, gt, inArray, isNotNull, isNull } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import type {
   KnownToken,
   Revocation,
@@ -13,6 +13,7 @@ import { answered } from './sql-answered.ts'
 import { tokenIdsIn } from './sql-appraisal-document.ts'
 import type { Database, SqlEngine, SqlSession } from './sql-engine.ts'
 import { publish } from './sql-events.ts'
+import { gather } from './sql-gather.ts'
 import { queueLeaves } from './sql-leaves.ts'
 import { deleteOld } from './sql-prune.ts'
 import { takeStatusBlock } from './sql-status-blocks.ts'
@@ -23,11 +24,7 @@ import { isUuid } from './uuid-text.ts'
 export function sqlTokens(engine: SqlEngine): TokenStore {
   const { database } = engine
   return {
-    findToken: (jti) =>
-      answered(async () => {
-        const [row] = await database.select().from(tokens).where(eq(tokens.jti, jti))
-        return row && knownOf(row)
-      }),
+    findToken: tokenFinder(engine),
 
     tokensOf: (appraisal) =>
       answered(async () => {
@@ -116,6 +113,26 @@ export function sqlTokens(engine: SqlEngine): TokenStore {
         return await deleteOld(engine, { table: 'tokens', condition }, before)
       }),
   }
+}
+
+const MOST_AT_ONCE = 256
+const MOST_WAITING = 10_000
+
+/** Each release and each introspection begins with this question: those that come together share one statement. */
+function tokenFinder(engine: SqlEngine): TokenStore['findToken'] {
+  const named = engine.database
+    .select()
+    .from(tokens)
+    .where(sql`${tokens.jti} = any(${sql.placeholder('jtis')}::text[])`)
+    .prepare('find-tokens')
+  return gather({
+    most: MOST_AT_ONCE,
+    inFlight: engine.concurrency,
+    mostWaiting: MOST_WAITING,
+    gatherMs: engine.gatherMs,
+    read: async (jtis) =>
+      new Map((await named.execute({ jtis })).map((row) => [row.jti, knownOf(row)])),
+  })
 }
 
 /** The record of an appraisal names its tokens, which saves every attestation an index. */

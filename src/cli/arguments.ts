@@ -36,7 +36,7 @@ export function parseArguments<const O extends Options>(
 ): Parsed<O> {
   const help = `See \`vouchsafe ${command} --help\`.`
   try {
-    const config = { args: [...args], options, allowPositionals: true } as const
+    const config = { args: idsLast(args), options, allowPositionals: true } as const
     for (const [name, times] of timesGiven(config))
       if (times > 1 && !options[name]?.multiple)
         throw new Mistake(`--${name} was given ${times} times and is taken once.`, help)
@@ -51,6 +51,18 @@ export function parseArguments<const O extends Options>(
       throw new Mistake(error.message, help)
     throw error
   }
+}
+
+/**
+ * Ids are random in base64url, and one in 64 begins with a hyphen: such a word is an id, since no letters that stand together
+ * behind one hyphen are as many.
+ */
+const ID = /^-[A-Za-z0-9_][\w-]{14,}$/
+
+function idsLast(args: readonly string[]): string[] {
+  const ids = args.filter((word) => ID.test(word))
+  if (ids.length === 0 || args.includes('--')) return [...args]
+  return [...args.filter((word) => !ID.test(word)), '--', ...ids]
 }
 
 function timesGiven(config: ParseArgsConfig): ReadonlyMap<string, number> {

@@ -141,7 +141,10 @@ function policyText({ policy: { file, line, commit, changedBy } }: Explained): s
 
 function tokenRows({ tokens }: Explained): readonly string[] {
   return tokens.flatMap(({ jti, form, audience, expiresAt, revocation }) => [
-    row('token', `${form} for ${audience}, until ${expiresAt}, jti ${jti}`),
+    row(
+      'token',
+      `${form}${audience === '' ? '' : ` for ${audience}`}, until ${expiresAt}, jti ${jti}`,
+    ),
     ...(revocation
       ? [
           row(

@@ -31,6 +31,7 @@ export function countReleases(store: Store): ReleaseCounts {
     'token-revoked': 0,
     'session-over': 0,
     'proof-used': 0,
+    'policy-behind': 0,
     'resource-changed': 0,
     'version-revoked': 0,
     'approval-missing': 0,

@@ -1,7 +1,6 @@
 /** How many tokens were issued in which form, and revoked for which reason? Counted where they are kept, so that none is issued and not counted. */
-import type { TokenForm } from '../rats/release.ts'
 import type { Store } from '../service/ports.ts'
-import type { Revocation, TokenRecord } from '../service/token-ports.ts'
+import type { RecordedForm, Revocation, TokenRecord } from '../service/token-ports.ts'
 
 export interface TokenCounts {
   /** Does what the given store does, and counts. */
@@ -11,12 +10,12 @@ export interface TokenCounts {
 }
 
 export interface TokenFigures {
-  readonly issued: Readonly<Record<TokenForm, number>>
+  readonly issued: Readonly<Record<RecordedForm, number>>
   readonly revoked: Readonly<Record<Revocation['reason'], number>>
 }
 
 export function countTokens(store: Store): TokenCounts {
-  const issued = { possession: 0, federation: 0, workload: 0 }
+  const issued = { possession: 0, federation: 0, workload: 0, broker: 0 }
   const revoked = { operator: 0, policy: 0, collateral: 0 }
   const count = (outcome: string, { tokens }: { readonly tokens: readonly TokenRecord[] }) => {
     if (outcome === 'recorded') for (const { form } of tokens) issued[form]++

@@ -23,6 +23,8 @@ export interface Conditions {
   readonly endorsements: Endorsements
   readonly waivers: Waivers
   readonly proofs: ProofCache
+  /** Default: each signature is verified anew. */
+  readonly signatures?: VerifySignature | undefined
 }
 
 declare const authenticated: unique symbol
@@ -45,7 +47,8 @@ export function authenticate<E, N extends Endorsed, R>(
   evidence: Evidence,
   conditions: Conditions,
 ): Authentication<E, N> {
-  return judged(tee, { decoding: tee.decode(evidence), conditions, verifySignature })
+  const { signatures = verifySignature } = conditions
+  return judged(tee, { decoding: tee.decode(evidence), conditions, verifySignature: signatures })
 }
 
 /** As `authenticate`, with the same findings; others have their turn while a slow signature is verified. */

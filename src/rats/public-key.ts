@@ -1,6 +1,6 @@
 /** Public keys as agents bring them: P-256 in exactly the members that RFC 7638 hashes, so that a key has one thumbprint. */
-import { createHash } from 'node:crypto'
-import { concat, fromBase64Url, toBase64Url } from '../bytes/encoding.ts'
+import { hash } from 'node:crypto'
+import { concat, fromBase64Url } from '../bytes/encoding.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 export interface PublicKey {
@@ -13,7 +13,7 @@ export interface PublicKey {
 
 /** RFC 7638, SHA-256, base64url. */
 export function thumbprintOf({ crv, kty, x, y }: PublicKey): string {
-  return toBase64Url(createHash('sha256').update(canonicalJson({ crv, kty, x, y })).digest())
+  return hash('sha256', canonicalJson({ crv, kty, x, y }), 'base64url')
 }
 
 /** X || Y, 64 bytes. Undefined for another spelling or size; whether it is on the curve is not asked. */

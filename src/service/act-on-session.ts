@@ -10,7 +10,7 @@ import type { SessionRecord } from './session-ports.ts'
 
 /**
  * `quarantine`: tokens end, and nothing goes on until it is released. `release`: it may bring a full quote, and is then as
- * before. `evict`: it is over; its agent may open another. `quote`: it must show itself anew, and holds on meanwhile.
+ * before. Both are of all sessions of its agent on its boot (session-quarantine.ts). `evict`: it is over; its agent may open another. `quote`: it must show itself anew, and holds on meanwhile.
  */
 export const sessionActions = ['quarantine', 'release', 'evict', 'quote'] as const
 export type SessionAction = (typeof sessionActions)[number]

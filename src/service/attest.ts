@@ -18,14 +18,13 @@ import {
   type Matter,
   type SessionMatter,
 } from './decision.ts'
-import { type IssuedToken, planTokens, signTokens } from './issue-tokens.ts'
+import { type IssuedToken, planTokens, type RuledToken, signTokens } from './issue-tokens.ts'
 import { attestationLeaf } from './log-leaves.ts'
 import { policyInForce } from './policy-in-force.ts'
 import type { RecordedAttestation } from './ports.ts'
 import { isProven } from './proven.ts'
 import { type ReceivedEvidence, teeOfEvidence } from './received-evidence.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
-import type { TokenRecord } from './token-ports.ts'
 import { type Call, issuerOf, type Verifier } from './verifier.ts'
 
 export interface AttestationRequest extends ReceivedEvidence, SignedRequest {
@@ -177,7 +176,7 @@ async function issue(
     readonly decision: Decision
     readonly grant: NonNullable<Decision['grant']>
     readonly logLeaf: string
-    readonly tokens: readonly TokenRecord[]
+    readonly tokens: readonly RuledToken[]
     readonly request: AttestationRequest
     readonly requester: Requester
   },

@@ -19,6 +19,7 @@ import { policyInForce } from './policy-in-force.ts'
 import type { UsedChallenge } from './ports.ts'
 import { isProven } from './proven.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
+import type { TokenRecord } from './token-ports.ts'
 import type { Call, Tenant, Verifier } from './verifier.ts'
 
 export interface BrokerQuestion {
@@ -33,6 +34,15 @@ export interface BrokerQuestion {
   readonly keyThumbprint: string
   /** Kept as used, in the transaction of the record. */
   readonly challenge: UsedChallenge
+  /** What is to be kept of the token that this buys, with the record. Absent: a handshake's row stands for its token. */
+  readonly plan?: (granted: Granted) => Promise<TokenRecord>
+}
+
+export interface Granted {
+  /** Of the appraisal. */
+  readonly id: string
+  readonly matter: Matter
+  readonly grant: Grant
 }
 
 export type BrokerVerdict = {
@@ -43,7 +53,7 @@ export type BrokerVerdict = {
   readonly matter: Matter
   readonly decision: Decision
 } & (
-  | { readonly verdict: 'issued'; readonly grant: Grant }
+  | { readonly verdict: 'issued'; readonly grant: Grant; readonly tokens: readonly TokenRecord[] }
   | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly isProven: boolean }
 )
 
@@ -120,8 +130,11 @@ async function concluded(
   call: Call,
 ): Promise<BrokerVerdict> {
   const id = appraisalId(call.requestId, verifier.random)
+  const { grant } = decision
+  const planned = grant && (await question.plan?.({ id, matter, grant }))
+  const tokens = planned ? [planned] : []
   const record = recordOf(matter, { id, decision, call })
-  const leaf = attestationLeaf({ record, tokens: [] }, verifier.random)
+  const leaf = attestationLeaf({ record, tokens }, verifier.random)
   const logLeaf = toHex(leaf.leafHash)
   const { endorsements } = matter.conditions
   const kept = keptOf(record, { decision, endorsements })
@@ -129,14 +142,14 @@ async function concluded(
     challenge: question.challenge,
     appraisal: { ...kept.appraisal, leafHash: logLeaf },
     endorsements: kept.endorsements,
-    tokens: [],
+    tokens,
     leaf,
   })
   if (recorded !== 'recorded')
     throw new Problem('challenge-used', 'another request with this nonce was answered before')
   const common = { id, logLeaf, matter, decision }
-  const verdict: BrokerVerdict = decision.grant
-    ? { ...common, verdict: 'issued', grant: decision.grant }
+  const verdict: BrokerVerdict = grant
+    ? { ...common, verdict: 'issued', grant, tokens }
     : {
         ...common,
         verdict: 'refused',

@@ -149,6 +149,8 @@ async function attested(
   const runtimeData = { nonce: session.nonce, 'tee-pubkey': treeOf(answer.teePublicKey) }
   const token = await signBrokerToken(issuer, {
     jti: session.id,
+    // The handshake's row says whether it holds.
+    status: undefined,
     subject: grant.subject,
     issuedAt: at,
     expiresAt,

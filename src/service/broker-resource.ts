@@ -193,6 +193,7 @@ function reasonAgainst({ use, approvals, requiresSession }: KnownResource): stri
 
 /** Seconds until the minute of a resource that is given out too often is over, at most. */
 const MINUTE_SECONDS = 60
+const POLICY_RETRY_SECONDS = 2
 
 function refusalOf(refusal: ReleaseRefusal, { name }: KnownResource): Problem {
   switch (refusal) {
@@ -205,6 +206,10 @@ function refusalOf(refusal: ReleaseRefusal, { name }: KnownResource): Problem {
     case 'resource-changed':
     case 'version-revoked':
       return new Problem('release-refused', `${name} was changed meanwhile: ask again`)
+    case 'policy-behind':
+      return new Problem('policy-unavailable', 'another policy was accepted, and is not read yet', {
+        retryAfterSeconds: POLICY_RETRY_SECONDS,
+      })
     case 'approval-missing':
     case 'session-over':
     case 'proof-used':

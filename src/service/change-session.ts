@@ -1,12 +1,15 @@
 /**
  * Another standing for a session, with its leaf and event, and the end of its tokens where it costs them: all or nothing. Its
- * agent goes on sending meanwhile, so whoever was too late reads again and decides anew.
+ * agent goes on sending meanwhile, so whoever was too late reads again and decides anew. Into quarantine, and out of it, its
+ * agent's other sessions on that boot come along (session-quarantine.ts).
  */
 import { Problem } from '../problems.ts'
 import { revocationLeaf } from './log-leaves.ts'
+import type { JournalEntry } from './ports.ts'
 import { sessionLeaf } from './session-leaves.ts'
 import type { SessionRecord, SessionStep } from './session-ports.ts'
-import type { Revocation } from './token-ports.ts'
+import { othersComing } from './session-quarantine.ts'
+import type { Revocation, TokenRecord } from './token-ports.ts'
 import type { Verifier } from './verifier.ts'
 
 export type ChangingSessions = Pick<Verifier, 'store' | 'random' | 'journal' | 'events'>
@@ -83,23 +86,49 @@ async function attempt(
     ...{ at, by, reason: change.revocation },
     detail: `session ${session.id} was ${name}: ${reason}`,
   }
+  const from = othersComing(session.standing, standing)
+  const because = `session ${session.id} of this agent on this boot was ${name}: ${reason}`.slice(
+    0,
+    LONGEST_REASON,
+  )
+  const detailOf = (token: TokenRecord) =>
+    token.session === session.id ? (revocation?.detail ?? reason) : because
+  const leafOfSession = (changed: SessionRecord) =>
+    sessionLeaf({ session: changed, change: name, at, by, reason: changed.reason }, random)
   const outcome = await store.changeSession({
     session: next,
     delta: change.told?.delta,
-    leaf: sessionLeaf({ session: next, change: name, at, by, reason }, random),
+    leaf: leafOfSession(next),
     revocation,
     leafOf: (token) =>
-      revocationLeaf(token, revocation ?? { at, by, reason: 'operator', detail: reason }, random),
+      revocationLeaf(
+        token,
+        { at, by, reason: change.revocation ?? 'operator', detail: detailOf(token) },
+        random,
+      ),
     by,
+    changed(sessions) {
+      for (const each of sessions) journal.record(changedEvent(each, name))
+    },
+    ...(from.length > 0 && {
+      others: {
+        ...{ from, reason: because, sessionLeafOf: leafOfSession },
+      },
+    }),
   })
   if (outcome === 'superseded') return undefined
-  const { id, tenant, environment, agent } = session
-  journal.record({
-    event: 'session.changed',
-    at,
-    fields: { session: id, tenant, environment, agent, standing, change: name, reason, by },
-  })
   // This replica's streams and lists need not wait for the next look; a look that fails is tried again by the chore.
   await events.poll().catch(() => {})
   return { ...next, revision: session.revision + 1 }
+}
+
+function changedEvent(
+  { id, tenant, environment, agent, standing, reason, by, changedAt: at }: SessionRecord,
+  change: string,
+): JournalEntry {
+  return {
+    event: 'session.changed',
+    at,
+    fields: { session: id, tenant, environment, agent, standing, change, reason, by },
+  }
 }

@@ -5,10 +5,11 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { thumbprintOf } from '../rats/public-key.ts'
+import { BROKER_TOKEN_TYPE } from '../token/broker-token.ts'
 import type { Issuer } from '../token/issuer.ts'
 import { type KeyForm, type PublishedKey, signingForms } from '../token/token-key.ts'
 import { statusListUrl } from './status-lists.ts'
-import type { KnownToken } from './token-ports.ts'
+import type { KnownToken, RecordedForm } from './token-ports.ts'
 import { issuersOf, type Verifier } from './verifier.ts'
 
 export type Introspection =
@@ -23,10 +24,15 @@ export type Introspection =
 
 const inactive: Introspection = { active: false }
 
-/** Clouds take 20,000 characters at most, and nothing longer was issued. */
+/** Clouds take 20,000 characters at most. Only a broker's token can be longer, where its runtime data was. */
 export const LONGEST_TOKEN = 20_000
 
-const tokenTypes = { possession: 'DPoP', federation: 'Bearer', workload: 'WIT' } as const
+const tokenTypes = {
+  possession: 'DPoP',
+  federation: 'Bearer',
+  workload: 'WIT',
+  broker: 'Bearer',
+} as const
 
 /** Throws Problem('storage-unavailable'), and never for what the token is. */
 export async function introspect(
@@ -47,6 +53,8 @@ export async function introspect(
 interface Signer {
   readonly issuer: Issuer
   readonly key: PublishedKey
+  /** Of the token. */
+  readonly form: RecordedForm
 }
 
 /** By key id, since a WIT names no issuer; a key that was revoked is published no more. */
@@ -56,8 +64,8 @@ function signerOf(verifier: Verifier, token: string, at: Date): Signer | undefin
     const { iss } = decodeJwt(token)
     for (const issuer of issuersOf(verifier)) {
       const key = issuer.published(at).find((each) => each.kid === kid)
-      if (key && typ === signingForms[key.form].typ && isNamed(key.form, iss, issuer))
-        return key.form === 'release' ? undefined : { issuer, key }
+      const form = key && formOf(key.form, typ)
+      if (key && form && isNamed(form, iss, issuer)) return { issuer, key, form }
     }
   } catch {
     // No JWS in compact form: a JWE, which only its recipient can open, or nothing at all.
@@ -65,8 +73,15 @@ function signerOf(verifier: Verifier, token: string, at: Date): Signer | undefin
   return undefined
 }
 
+/** One key signs tokens of possession and a broker's, which nothing but `typ` tells apart: the record must be of the same form. */
+function formOf(signed: KeyForm, typ: string | undefined): RecordedForm | undefined {
+  if (signed === 'release') return undefined
+  if (typ === signingForms[signed].typ) return signed
+  return signed === 'possession' && typ === BROKER_TOKEN_TYPE ? 'broker' : undefined
+}
+
 /** A WIT-SVID names none or one of its own; every other form names exactly the issuer that signed. */
-function isNamed(form: KeyForm, iss: string | undefined, { url }: Issuer): boolean {
+function isNamed(form: RecordedForm, iss: string | undefined, { url }: Issuer): boolean {
   return form === 'workload' || iss === url
 }
 
@@ -104,14 +119,14 @@ const boundKey = z.union([
  * Whoever stole a key of ours can sign what was never issued, under the jti of a token that was: whatever was written down of
  * it must be what the claims say. What was not, above all what they say of the evidence, is the signature's word alone.
  */
-function agrees(known: KnownToken, { issuer, key }: Signer, claims: JWTPayload): boolean {
-  const { form, status } = known
+function agrees(known: KnownToken, { issuer, form }: Signer, claims: JWTPayload): boolean {
+  const { status } = known
   const said = {
     sub: known.subject,
     tenant: known.tenant,
     iat: Math.floor(known.issuedAt.getTime() / 1000),
     exp: known.expiresAt.getTime() / 1000,
-    aud: form === 'workload' ? undefined : known.audience,
+    aud: form === 'workload' || form === 'broker' ? undefined : known.audience,
     scope: known.scopes.length > 0 ? known.scopes.join(' ') : undefined,
     client_id: form === 'possession' ? known.subject : undefined,
     att_appraisal: known.appraisal,
@@ -119,9 +134,9 @@ function agrees(known: KnownToken, { issuer, key }: Signer, claims: JWTPayload):
   const place = { idx: status.index, uri: statusListUrl(known.issuer, status.list) }
   return (
     known.issuer === issuer.url &&
-    form === key.form &&
+    form === known.form &&
     Object.entries(said).every(([name, value]) => claims[name] === value) &&
-    thumbprintIn(claims.cnf) === known.jkt &&
+    (form === 'broker' ? claims.cnf === undefined : thumbprintIn(claims.cnf) === known.jkt) &&
     z.strictObject({ status_list: literal(place) }).safeParse(claims.status).success
   )
 }

@@ -15,6 +15,11 @@ import { statusListUrl } from './status-lists.ts'
 import type { TokenRecord } from './token-ports.ts'
 import { uuid, type Verifier } from './verifier.ts'
 
+/** For a rule of the release, in the form that it names. */
+export interface RuledToken extends TokenRecord {
+  readonly form: TokenForm
+}
+
 export interface IssuedToken {
   readonly form: TokenForm
   /** Of the rule; a workload token has none. */
@@ -38,10 +43,10 @@ export interface IssuedToken {
 export async function planTokens(
   { statusSlots, random }: Pick<Verifier, 'statusSlots' | 'random'>,
   { id, matter, grant }: { readonly id: string; readonly matter: Matter; readonly grant: Grant },
-): Promise<readonly TokenRecord[]> {
+): Promise<readonly RuledToken[]> {
   const { tenant, release, claims, conditions } = matter
   const issuedAt = conditions.at
-  const planned: TokenRecord[] = []
+  const planned: RuledToken[] = []
   for (const { audience, form, scopes, tokenTtlSeconds } of grant.rules) {
     const { session } = claims
     const seconds = lifetimeSeconds(form, { ruleSeconds: tokenTtlSeconds, session })
@@ -78,7 +83,7 @@ export interface Issuance {
   readonly earNames: EarNames
   /** Hex. */
   readonly leaf: string
-  readonly tokens: readonly TokenRecord[]
+  readonly tokens: readonly RuledToken[]
 }
 
 export async function signTokens(

@@ -117,6 +117,8 @@ export type ReleaseRefusal =
   | 'token-revoked'
   | 'session-over'
   | 'proof-used'
+  /** Another policy was accepted, here or by another replica, than the one that this was judged by. */
+  | 'policy-behind'
   | 'resource-changed'
   | 'version-revoked'
   | 'approval-missing'

@@ -90,9 +90,28 @@ export interface SessionChange {
   readonly leaf: PendingLeaf
   /** Undefined: its tokens hold on. Otherwise every live token of the session is revoked, each with its leaf and event. */
   readonly revocation: Revocation | undefined
+  /** Of every token that is revoked, also of the others. */
   readonly leafOf: (token: TokenRecord) => PendingLeaf
   /** Of the event `session.changed`, published with it. */
   readonly by: string
+  /** Absent: they stay as they are. */
+  readonly others?: OthersChange | undefined
+  /** Called when it is kept, with the session and then those that came along, by id, as they are from then on. */
+  readonly changed?: ((sessions: readonly SessionRecord[]) => void) | undefined
+}
+
+/**
+ * What becomes, with one session, of the others of its tenant, environment, agent and boot, whatever revision they are at: they
+ * take its standing, `demanded`, `by` and `changedAt`, each with an event of its own, and lose their live tokens where it does. All
+ * or nothing with the first, but for more of them than a transaction can hold: those follow it at once, and are told of by themselves.
+ */
+export interface OthersChange {
+  /** Only who stands so. */
+  readonly from: readonly Standing[]
+  /** Of each of them, and why their tokens are revoked. */
+  readonly reason: string
+  /** Of each of them, as it is from then on. */
+  readonly sessionLeafOf: (session: SessionRecord) => PendingLeaf
 }
 
 export interface SessionPage {

@@ -11,6 +11,7 @@ import type { Finding } from '../rats/check.ts'
 import { type EndorsementParts, type Endorsements, endorsements } from '../rats/endorsements.ts'
 import type { Evidence } from '../rats/evidence.ts'
 import type { AgentRelease } from '../rats/release.ts'
+import type { VerifySignature } from '../rats/signature-answers.ts'
 import type { AnyTee } from '../rats/tee.ts'
 import { recordedTeeByName } from '../tee/registry.ts'
 import { isWaived } from './collect-endorsements.ts'
@@ -35,6 +36,8 @@ export type Aspect = Extract<Standing, { readonly standing: 'fallen' }>['reason'
 
 export interface Judging {
   readonly verifier: Pick<Verifier, 'proofs'> & {
+    /** As for authenticate. */
+    readonly signatures?: VerifySignature | undefined
     readonly store: Pick<Store, 'findEndorsements'>
   }
   readonly tenant: DecidingTenant & Pick<Tenant, 'collect'>
@@ -240,7 +243,13 @@ function matterOf(
     policy,
     release,
     audiences: record.audiences,
-    conditions: { at, anchors: tenant.anchors, endorsements: held, proofs: verifier.proofs },
+    conditions: {
+      at,
+      anchors: tenant.anchors,
+      endorsements: held,
+      proofs: verifier.proofs,
+      signatures: verifier.signatures,
+    },
     session: recordedSession(record),
   }
 }

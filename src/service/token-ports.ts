@@ -75,6 +75,9 @@ export interface StatusBlock {
   readonly size: number
 }
 
+/** `broker`: what POST /attestation is answered with. No rule of a manifest asks for it, so it is no TokenForm. */
+export type RecordedForm = TokenForm | 'broker'
+
 export interface TokenRecord {
   readonly jti: string
   /** Id of the appraisal. */
@@ -82,12 +85,13 @@ export interface TokenRecord {
   readonly tenant: string
   readonly environment: string
   readonly agent: string
-  readonly form: TokenForm
+  readonly form: RecordedForm
   /** Issuer URL. */
   readonly issuer: string
+  /** Empty where the token names none. */
   readonly audience: string
   readonly scopes: readonly string[]
-  /** RFC 7638 thumbprint of the attested signing key. */
+  /** RFC 7638 thumbprint of the attested signing key. Empty: of the form `broker`, which is bound to none. */
   readonly jkt: string
   readonly subject: string
   readonly issuedAt: Date

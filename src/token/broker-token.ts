@@ -15,13 +15,15 @@ import { type Issuer, signJws } from './issuer.ts'
 import { signingForms } from './token-key.ts'
 
 /** RFC 8725 section 3.11: no relying party of our other tokens takes it for one of them. */
-const BROKER_TOKEN_TYPE = 'vouchsafe-broker+jwt'
+export const BROKER_TOKEN_TYPE = 'vouchsafe-broker+jwt'
 
 export interface BrokerAttested {
   readonly jti: string
   readonly subject: string
   readonly issuedAt: Date
   readonly expiresAt: Date
+  /** The entry of the list that tells of its revocation. Undefined: only we can tell, when it comes back to us. */
+  readonly status: { readonly uri: string; readonly index: number } | undefined
   readonly build: string
   readonly tenant: string
   readonly appraisal: string
@@ -55,7 +57,7 @@ export async function signBrokerToken(issuer: Issuer, attested: BrokerAttested):
 }
 
 function claimsOf(issuer: Issuer, attested: BrokerAttested): Readonly<Record<string, unknown>> {
-  const { release, result, policy, tenant, tee, runtimeData } = attested
+  const { release, result, policy, tenant, tee, runtimeData, status } = attested
   const ear = earClaims(
     {
       status: result.status,
@@ -103,6 +105,8 @@ function claimsOf(issuer: Issuer, attested: BrokerAttested): Readonly<Record<str
     },
     att_policy: { commit: policy.commit, digest: policy.digest },
     att_log: { leaf: attested.leaf },
+    // draft-ietf-oauth-status-list section 6.1. Trustee reads past what it does not know.
+    ...(status && { status: { status_list: { idx: status.index, uri: status.uri } } }),
   }
 }
 

@@ -95,7 +95,10 @@ async function keepReleases(engine: SqlEngine): Promise<void> {
   await store.askApproval(approval('a', { approvedBy: [{ operator: 'bob', at: AT }] }))
   await store.openBrokerSession(session('s'))
   await issue(store, ['backed-up'])
-  const made = release({ resource: 'secret:a', jti: 'backed-up' }, { releasesPerMinute: 5 })
+  const made = release(
+    { resource: 'secret:a', jti: 'backed-up', policyCommit: '1'.repeat(40) },
+    { releasesPerMinute: 5 },
+  )
   await store.recordRelease(made)
 }
 

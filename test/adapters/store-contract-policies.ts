@@ -2,65 +2,49 @@
 import { describe, expect, test } from 'vitest'
 import { chainFault } from '#src/service/acceptance-chain.ts'
 import type { DriftReport, EnforcementPoint, PolicyRecord, Store } from '#src/service/ports.ts'
-import { AT, LATER, leaf, uuid } from './store-records.ts'
-
-function accepted(sequence: number, change: Partial<PolicyRecord> = {}): PolicyRecord {
-  return {
-    tenant: 'acme',
-    sequence,
-    commit: `${sequence}`.repeat(40),
-    digest: `sha256:${sequence}`,
-    marks: { 'agents/prod/ä.yaml': sequence, __proto__x: 1 },
-    provenance: {
-      'agents/prod/ä.yaml': { commit: '1'.repeat(40), principal: 'alice@example.com' },
-      'README.md': { commit: '1'.repeat(40), principal: undefined },
-    },
-    acceptedAt: new Date(AT.getTime() + sequence * 1000),
-    ...change,
-  }
-}
+import { AT, acceptedPolicy, LATER, leaf, uuid } from './store-records.ts'
 
 export function policyContract(store: () => Store): void {
   describe('policies', () => {
-    const first = accepted(1)
-    const second = accepted(2)
+    const first = acceptedPolicy(1)
+    const second = acceptedPolicy(2)
     const accept = async (previous: string | undefined, next: PolicyRecord) =>
       await store().acceptPolicy(previous, next, leaf({ kind: 'policy', subject: next.commit }))
 
     test('the accepted policy comes back as it was, and every tenant has its own', async () => {
-      expect(await store().policyOf('acme')).toBeUndefined()
+      expect(await store().policyOf('governed')).toBeUndefined()
       expect(await accept(undefined, first)).toBe('accepted')
-      expect(await store().policyOf('acme')).toStrictEqual(first)
-      expect(await store().policyHeadOf('acme')).toEqual({ sequence: 1, commit: first.commit })
+      expect(await store().policyOf('governed')).toStrictEqual(first)
+      expect(await store().policyHeadOf('governed')).toEqual({ sequence: 1, commit: first.commit })
       expect(await store().policyHeadOf('other')).toBeUndefined()
       expect(await store().policyOf('other')).toBeUndefined()
-      expect(await accept(undefined, accepted(1, { tenant: 'other' }))).toBe('accepted')
+      expect(await accept(undefined, acceptedPolicy(1, { tenant: 'other' }))).toBe('accepted')
     })
 
     test.each([
       ['that none was accepted before', undefined, second],
       ['another predecessor', '9'.repeat(40), second],
-      ['another number', first.commit, accepted(3)],
+      ['another number', first.commit, acceptedPolicy(3)],
     ])('who believes %s is superseded, and nothing changes', async (_, previous, next) => {
       expect(await accept(previous, next)).toBe('superseded')
-      expect(await store().policyOf('acme')).toStrictEqual(first)
-      expect(await store().acceptancesOf('acme')).toHaveLength(1)
+      expect(await store().policyOf('governed')).toStrictEqual(first)
+      expect(await store().acceptancesOf('governed')).toHaveLength(1)
     })
 
     test('of twenty successors at once one is accepted', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, n) =>
-          accept(first.commit, accepted(2, { digest: `sha256:${n}` })),
+          accept(first.commit, acceptedPolicy(2, { digest: `sha256:${n}` })),
         ),
       )
       expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(1)
-      expect(await store().acceptancesOf('acme')).toHaveLength(2)
+      expect(await store().acceptancesOf('governed')).toHaveLength(2)
     })
 
     test('the history is a chain that ends in the accepted policy', async () => {
-      const links = await store().acceptancesOf('acme')
+      const links = await store().acceptancesOf('governed')
       expect(links.map(({ sequence }) => sequence)).toEqual([1, 2])
-      expect(chainFault(links, await store().policyOf('acme'))).toBeUndefined()
+      expect(chainFault(links, await store().policyOf('governed'))).toBeUndefined()
     })
 
     test('whoever was superseded published nothing and queued no leaf', async () => {
@@ -73,7 +57,7 @@ export function policyContract(store: () => Store): void {
 
     test('an acceptance is told to every replica, and waits for the log', async () => {
       const since = await store().lastEvent()
-      const next = accepted(1, { tenant: 'told' })
+      const next = acceptedPolicy(1, { tenant: 'told' })
       const queued = leaf({ kind: 'policy', subject: next.commit, tenant: 'told' })
       await store().acceptPolicy(undefined, next, queued)
       expect(await store().eventsAfter(since, 10)).toEqual([
@@ -90,9 +74,13 @@ export function policyContract(store: () => Store): void {
 
     test('an acceptance whose leaf cannot be queued did not happen', async () => {
       const queued = leaf({ kind: 'policy' })
-      await store().acceptPolicy(undefined, accepted(1, { tenant: 'leafed' }), queued)
+      await store().acceptPolicy(undefined, acceptedPolicy(1, { tenant: 'leafed' }), queued)
       const since = await store().lastEvent()
-      const again = store().acceptPolicy(undefined, accepted(1, { tenant: 'leafless' }), queued)
+      const again = store().acceptPolicy(
+        undefined,
+        acceptedPolicy(1, { tenant: 'leafless' }),
+        queued,
+      )
       await expect(again).rejects.toThrow('storage-unavailable')
       expect(await store().policyOf('leafless')).toBeUndefined()
       expect(await store().acceptancesOf('leafless')).toEqual([])
@@ -101,8 +89,8 @@ export function policyContract(store: () => Store): void {
 
     test('the first sight of a commit stays, tenant by tenant', async () => {
       const commits = ['a'.repeat(40), 'b'.repeat(40)]
-      await store().firstSeen('acme', commits.slice(0, 1), AT)
-      const seen = await store().firstSeen('acme', commits, LATER)
+      await store().firstSeen('governed', commits.slice(0, 1), AT)
+      const seen = await store().firstSeen('governed', commits, LATER)
       expect([...seen]).toEqual([
         [commits[0], AT],
         [commits[1], LATER],
@@ -110,7 +98,7 @@ export function policyContract(store: () => Store): void {
       expect(
         (await store().firstSeen('other', commits.slice(0, 1), LATER)).get('a'.repeat(40)),
       ).toEqual(LATER)
-      expect(await store().firstSeen('acme', [], AT)).toEqual(new Map())
+      expect(await store().firstSeen('governed', [], AT)).toEqual(new Map())
     })
 
     test('thousands of commits are seen in one go', async () => {
@@ -122,7 +110,7 @@ export function policyContract(store: () => Store): void {
     })
 
     const drift = (commit: string): DriftReport => ({
-      tenant: 'acme',
+      tenant: 'governed',
       from: { commit: '1', digest: 'sha256:1' },
       to: { commit, digest: 'sha256:2' },
       at: AT,
@@ -143,16 +131,16 @@ export function policyContract(store: () => Store): void {
     })
 
     test('of drift reports the one that was kept last is told', async () => {
-      expect(await store().latestDrift('acme')).toBeUndefined()
+      expect(await store().latestDrift('governed')).toBeUndefined()
       await store().keepDrift(drift('2'))
       await store().keepDrift(drift('3'))
-      expect(await store().latestDrift('acme')).toEqual(drift('3'))
+      expect(await store().latestDrift('governed')).toEqual(drift('3'))
       expect(await store().latestDrift('other')).toBeUndefined()
     })
 
     test('an enforcement point is known by what it said last, until it was silent for too long', async () => {
       const point = (name: string, change: Partial<EnforcementPoint> = {}): EnforcementPoint => ({
-        tenant: 'acme',
+        tenant: 'governed',
         name,
         kind: 'verifier',
         commit: '1',
@@ -167,9 +155,9 @@ export function policyContract(store: () => Store): void {
       await store().reportEnforcement(renewed)
       await store().reportEnforcement(point('c', { tenant: 'other' }))
       const gateway = point('a', { kind: 'gateway' })
-      expect(await store().enforcementPoints('acme')).toEqual([gateway, renewed, point('b')])
+      expect(await store().enforcementPoints('governed')).toEqual([gateway, renewed, point('b')])
       expect(await store().pruneEnforcementPoints(LATER, ['verifier'])).toBe(2)
-      expect(await store().enforcementPoints('acme')).toEqual([gateway, renewed])
+      expect(await store().enforcementPoints('governed')).toEqual([gateway, renewed])
     })
   })
 }

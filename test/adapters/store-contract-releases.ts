@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '#src/service/ports.ts'
 import type { RecordedRelease, ReleaseRecord } from '#src/service/release-ports.ts'
 import { approval, issue, put, release, resource, session, version } from './release-records.ts'
-import { AT, DAY, LATER, leaf } from './store-records.ts'
+import { AT, acceptedPolicy, DAY, LATER, leaf } from './store-records.ts'
 
 const later = (ms: number) => new Date(AT.getTime() + ms)
 const revocation = { at: AT, reason: 'operator', detail: '', by: 'alice' } as const
@@ -70,6 +70,26 @@ export function releaseContract(store: () => Store): void {
       const other = make({ use: 'sign', leaseUntil: undefined, version: 3 }, now)
       expect(await store().recordRelease(other)).toBe('recorded')
       expect(await store().findRelease(other.release.id)).toEqual(other.release)
+    })
+
+    test('go by the policy that was accepted last, whichever replica accepted it', async () => {
+      const tenant = 'moved-on'
+      await put(store(), 'secret:rel', { tenant })
+      await issue(store(), ['moved-on'], { tenant })
+      const by = async (policyCommit: string) =>
+        await record({ tenant, jti: 'moved-on', policyCommit })
+      const [one, two] = ['1'.repeat(40), '2'.repeat(40)]
+      // While none was ever accepted, there is nothing to be behind of.
+      expect(await by(one)).toBe('recorded')
+      await store().acceptPolicy(undefined, acceptedPolicy(1, { tenant, commit: one }), leaf())
+      expect(await by(one)).toBe('recorded')
+      await store().acceptPolicy(one, acceptedPolicy(2, { tenant, commit: two }), leaf())
+      const late = make({ tenant, jti: 'moved-on', policyCommit: one })
+      expect(await store().recordRelease(late)).toBe('policy-behind')
+      expect(await store().leafPlace(late.leaf.leafHash)).toBeUndefined()
+      expect(await by(two)).toBe('recorded')
+      // Another tenant's policy is another matter.
+      expect(await record({ policyCommit: one }, now)).toBe('recorded')
     })
 
     test.each<[string, Change, Rest]>([

@@ -18,6 +18,7 @@ import {
   taken,
   tokensOf,
 } from './session-records.ts'
+import { quarantineContract } from './store-contract-quarantine.ts'
 import { AT, attestation, DAY, LATER, leaf, record, token } from './store-records.ts'
 
 let names = 0
@@ -41,6 +42,7 @@ export function sessionContract(store: () => Store): void {
     quoteContract(store)
     tokenContract(store)
     changeContract(store)
+    quarantineContract(store)
 
     test.each(['', hostile, 'x'.repeat(5000)])('nothing is known under %j', async (id) => {
       expect(await store().findSession(id)).toBeUndefined()

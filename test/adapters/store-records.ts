@@ -1,7 +1,12 @@
 /** What the stores are given to keep: records with everything in them that is awkward to keep. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { PendingLeaf } from '#src/service/log-ports.ts'
-import type { AppraisalRecord, RecordedAttestation, Store } from '#src/service/ports.ts'
+import type {
+  AppraisalRecord,
+  PolicyRecord,
+  RecordedAttestation,
+  Store,
+} from '#src/service/ports.ts'
 import type { SealedKey, TokenRecord } from '#src/service/token-ports.ts'
 
 export const AT = new Date('2026-06-01T00:00:00.123Z')
@@ -133,6 +138,23 @@ export function sealed(kid: string, change: Partial<SealedKey> = {}): SealedKey 
     activeFrom: AT,
     revokedAt: undefined,
     sealed: new Uint8Array([0, 255, 7]),
+    ...change,
+  }
+}
+
+/** The policy of a tenant that nothing else in the contract belongs to. */
+export function acceptedPolicy(sequence: number, change: Partial<PolicyRecord> = {}): PolicyRecord {
+  return {
+    tenant: 'governed',
+    sequence,
+    commit: `${sequence}`.repeat(40),
+    digest: `sha256:${sequence}`,
+    marks: { 'agents/prod/ä.yaml': sequence, __proto__x: 1 },
+    provenance: {
+      'agents/prod/ä.yaml': { commit: '1'.repeat(40), principal: 'alice@example.com' },
+      'README.md': { commit: '1'.repeat(40), principal: undefined },
+    },
+    acceptedAt: new Date(AT.getTime() + sequence * 1000),
     ...change,
   }
 }

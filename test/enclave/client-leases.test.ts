@@ -14,7 +14,7 @@ beforeEach(() => {
   service.clock.at = AT
 })
 afterEach(async () => {
-  service.policy.current = await releasing(service)
+  await service.accept(await releasing(service))
 })
 
 describe('a lease', () => {

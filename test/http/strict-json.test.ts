@@ -38,6 +38,43 @@ test.each([
   '{"\\\\":1,"\\u005c":2}',
 ])('%s is refused', (text) => expect(() => parseStrictJson(text)).toThrow('appears twice'))
 
+describe('names are compared as they read, however each of their characters is spelt', () => {
+  /** Each UTF-16 unit as itself, where JSON lets it be, or as an escape. Few units, so that names collide. */
+  const spelt = fc
+    .array(
+      fc.tuple(fc.constantFrom(...'ab"\\\n\u0000\u2028\ud83d\ude00'.split('')), fc.boolean()),
+      {
+        maxLength: 3,
+      },
+    )
+    .map((units) => ({
+      name: units.map(([unit]) => unit).join(''),
+      text: units
+        .map(([unit, isPlain]) =>
+          isPlain && !/["\\\p{Cc}]/u.test(unit)
+            ? unit
+            : `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+        .join(''),
+    }))
+
+  test('two that read alike are refused, and no others', () =>
+    fc.assert(
+      fc.property(fc.array(spelt, { maxLength: 6 }), (names) => {
+        const text = `{${names.map((each) => `"${each.text}":0`).join(',')}}`
+        const isUnique = new Set(names.map(({ name }) => name)).size === names.length
+        if (isUnique) expect(parseStrictJson(text)).toEqual(JSON.parse(text))
+        else expect(() => parseStrictJson(text)).toThrow('appears twice')
+      }),
+      { numRuns: 500 },
+    ))
+
+  test.each(['{"__proto__":1}', '{"\\u005f_proto__":1}', '[{"a":{"__proto__":{}}}]'])(
+    '%s is refused',
+    (text) => expect(() => parseStrictJson(text)).toThrow('__proto__'),
+  )
+})
+
 test('256 KiB of quotes and backslashes are scanned in well under a second', () => {
   const start = performance.now()
   parseStrictJson(JSON.stringify('\\"'.repeat(64 * 1024)))

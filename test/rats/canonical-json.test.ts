@@ -33,6 +33,39 @@ describe('RFC 8785', () => {
     expect(Buffer.from(canonicalJson({ a: 'é' })).toString('hex')).toBe('7b2261223a22c3a9227d'))
 })
 
+describe('RFC 8785 section 3.2.2.2, written out', () => {
+  const short: Readonly<Record<string, string>> = {
+    '\b': '\\b',
+    '\t': '\\t',
+    '\n': '\\n',
+    '\f': '\\f',
+    '\r': '\\r',
+    '"': '\\"',
+    '\\': '\\\\',
+  }
+  const escaped = (unit: string) =>
+    short[unit] ?? (unit < ' ' ? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}` : unit)
+  const quoted = (string: string) => `"${string.split('').map(escaped).join('')}"`
+  /** Where an escape begins and ends, what other writers of JSON escape besides, and halves of a pair. */
+  const unit = fc.oneof(
+    fc.integer({ min: 0, max: 0x22 }).map((code) => String.fromCharCode(code)),
+    fc.constantFrom(
+      ...'\\/[]^~\u007f\u0080\u00ff\u2028\u2029\ud83d\ude00\ud7ff\ue000\uffff'.split(''),
+    ),
+  )
+  const string = fc.string({ unit, maxLength: 12 })
+
+  test('holds for every string, and a lone surrogate is in none', () =>
+    fc.assert(
+      fc.property(string, string, (name, value) => {
+        if (!name.isWellFormed() || !value.isWellFormed())
+          expect(() => canonicalJson({ [name]: value })).toThrow('surrogate')
+        else expect(text({ [name]: value })).toBe(`{${quoted(name)}:${quoted(value)}}`)
+      }),
+      { numRuns: 1000 },
+    ))
+})
+
 describe('two ways to write one object give one text', () => {
   test('whatever the order of its names', () =>
     fc.assert(

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { putResource } from '#src/service/put-resource.ts'
 import type { SettingsChange } from '#src/service/resource-settings.ts'
 import { revokeResource } from '#src/service/revoke-resource.ts'
+import { acceptedPolicy, leaf } from '../adapters/store-records.ts'
 import { type Agent, type ReleaseScene, refusal, releaseScene, SECRET } from './scene.ts'
 
 /** The bytes themselves, as they are afterwards. */
@@ -128,4 +129,17 @@ test.each<[string, string, SettingsChange, Uint8Array, object]>([
   // What was held of it was of before, so that it may have been opened twice.
   expect(opened.length).toBeGreaterThan(0)
   for (const bytes of opened) expect(bytes).toEqual(new Uint8Array(secret.length))
+})
+
+/** The last one: what a database accepted it keeps. */
+test('a policy that another replica accepted, and this one has not read: nothing leaves until it has', async () => {
+  const { store } = scene.service.verifier
+  const commit = 'e'.repeat(40)
+  await store.acceptPolicy(undefined, acceptedPolicy(1, { tenant: 'default', commit }), leaf())
+  const before = scene.service.journal.length
+  expect(await scene.release(agent)).toMatchObject(refusal(503, 'policy-unavailable'))
+  const told = scene.service.journal.slice(before)
+  expect(told.filter(({ event }) => event === 'release.granted')).toEqual([])
+  scene.service.policy.current = await scene.policy((text) => text, commit)
+  expect(await scene.release(agent)).toMatchObject({ status: 200 })
 })

@@ -20,7 +20,16 @@ test.each<[string, string | Uint8Array]>([
   ['in a form', new URLSearchParams({ secret }).toString()],
   ['in JSON', JSON.stringify({ secret })],
   ['as a buffer in JSON', JSON.stringify(bytes)],
+  [
+    'in JSON with escapes',
+    JSON.stringify({ secret }).replaceAll('+', '\\u002b').replaceAll('~', '\\u007e'),
+  ],
+  [
+    'in JSON of escapes',
+    [...secret].map((each) => `\\u00${Buffer.from(each).toString('hex')}`).join(''),
+  ],
   ['in UTF-16', Buffer.from(secret, 'utf16le')],
+  ['in UTF-16 of the other order', Buffer.from(secret, 'utf16le').swap16()],
   ...[0, 1, 2, 3, 4, 5].flatMap((before): [string, string][] => [
     [
       `in base64, ${before} bytes in`,

@@ -43,9 +43,9 @@ function formsOf(text: string): readonly Form[] {
         .filter(([outer]) => outer !== 'raw')
         .map(([outer, whole]): Form => [`${name} in ${outer}`, whole]),
     )
-  return [
-    ...new Map([...once, ...twice].map(([name, form]) => [form, [name, form] as const])).values(),
-  ]
+  // Of two names for the same form, the simpler.
+  const all = [...twice.toReversed(), ...once.toReversed()]
+  return [...new Map(all.map(([name, form]) => [form, [name, form] as const])).values()]
 }
 
 function encodings(text: string): readonly Form[] {
@@ -63,7 +63,10 @@ function encodings(text: string): readonly Form[] {
     ['form', new URLSearchParams({ a: text }).toString().slice(2)],
     ['JSON', JSON.stringify(text).slice(1, -1)],
     ['bytes in decimal', [...Buffer.from(text)].join(',')],
-    ['UTF-16', Buffer.from(text, 'utf16le').toString('latin1')],
+    ['JSON with escapes', escaped(text, /[^A-Za-z0-9]/g)],
+    ['JSON of escapes', escaped(text, /./g)],
+    // Without its last byte, so that it stands in either byte order.
+    ['UTF-16', Buffer.from(text, 'utf16le').subarray(0, -1).toString('latin1')],
     ...[0, 1, 2].flatMap((before): Form[] => {
       const padded = Buffer.from(`${' '.repeat(before)}${text}`)
       // What stands before and after decides the characters at the edges.
@@ -75,4 +78,11 @@ function encodings(text: string): readonly Form[] {
       ])
     }),
   ]
+}
+
+function escaped(text: string, characters: RegExp): string {
+  return text.replaceAll(
+    characters,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

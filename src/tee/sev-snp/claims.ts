@@ -91,11 +91,15 @@ function fields({ report, signingKey }: SnpEvidence, product: Product | undefine
 /** Components that the product lacks are null, so that a rule that names one can be asked of every product. */
 function componentsOf(raw: Uint8Array, product: Product): Claims {
   const tcb = tcbOf(raw, product)
-  return Object.fromEntries(tcbComponents.map((component) => [component, tcb[component] ?? null]))
+  const components: Record<string, number | null> = {}
+  for (const component of tcbComponents) components[component] = tcb[component] ?? null
+  return components
 }
 
 function named(field: bigint, bits: Readonly<Record<string, bigint>>): Claims {
-  return Object.fromEntries(Object.entries(bits).map(([name, bit]) => [name, (field & bit) !== 0n]))
+  const claims: Record<string, boolean> = {}
+  for (const [name, bit] of Object.entries(bits)) claims[name] = (field & bit) !== 0n
+  return claims
 }
 
 const hex64 = (value: bigint) => `0x${value.toString(16)}`
