@@ -106,8 +106,8 @@ export const guardSettings = {
   trustedProxies: proxies.default([]),
   admission: z
     .strictObject({
-      mostInFlight: count(1, 10_000).default(64),
-      mostWaiting: count(0, 10_000).default(64),
+      mostInFlight: count(1, 10_000).default(24),
+      mostWaiting: count(0, 10_000).default(16),
       mostLoopDelayMs: count(5, 10_000).default(20),
     })
     .prefault({}),

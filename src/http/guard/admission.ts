@@ -44,7 +44,7 @@ export function admission({
     if (inFlight + waiting.size >= mostInFlight + mostWaiting)
       throw overloaded(`${inFlight} are at work and ${waiting.size} wait`)
     // Where little is asked the delay is not its doing, and to refuse the little that comes would mend nothing.
-    const late = recently.count() * 2 >= mostInFlight ? loopDelayMs() : 0
+    const late = recently.count() >= mostInFlight ? loopDelayMs() : 0
     if (late > mostLoopDelayMs) throw overloaded(`the service runs ${Math.round(late)} ms late`)
   }
 

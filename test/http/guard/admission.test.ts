@@ -58,7 +58,7 @@ test('a late event loop admits nobody while much is asked, and everybody otherwi
   let elapsedMs = 0
   const { assertRoom, enter } = admission({
     ...config,
-    mostInFlight: 8,
+    mostInFlight: 4,
     loopDelayMs: () => lateMs,
     elapsedMs: () => elapsedMs,
   })
