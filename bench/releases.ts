@@ -8,9 +8,8 @@
  */
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { median } from './harness.ts'
-import { childrenCalled, cpuMsOf } from './service/processes.ts'
 import { openReleaseScene, type ReleaseScene } from './service/release-scene.ts'
-import { quantile, round } from './service/rounds.ts'
+import { type Load, measuredLoad, quantile, round } from './service/rounds.ts'
 
 export interface ReleasePlan {
   readonly agents: number
@@ -74,14 +73,8 @@ export async function* releaseRows(
   }
 }
 
-interface Round {
+interface Round extends Load {
   readonly limitMicros: number
-  readonly perSecond: number
-  readonly cpuMicros: number
-  readonly serverMicros: number
-  readonly databaseMicros: number
-  readonly loadMicros: number
-  readonly p99Ms: number
 }
 
 async function warmUp(scene: ReleaseScene, plan: ReleasePlan): Promise<void> {
@@ -97,37 +90,12 @@ async function peakRound(
   { served, agents, generators }: ReleaseScene,
   plan: ReleasePlan,
 ): Promise<Round> {
-  const { connections, milliseconds, seals } = plan
-  const ports = [served.port]
-  const sealBefore = await sealMicros(seals)
+  const sealBefore = await sealMicros(plan.seals)
   await prepare({ agents, generators }, plan)
-  await generators[0]?.fire({ ports, connections: 4, milliseconds: 300 })
-  const [serverBefore, databaseBefore] = [cpuMsOf([served.pid]), databaseMs()]
-  const fired = await Promise.all(
-    generators.map(({ fire }) => fire({ ports, connections: connections / 2, milliseconds })),
-  )
-  const [server, database] = [cpuMsOf([served.pid]) - serverBefore, databaseMs() - databaseBefore]
-  const sealAfter = await sealMicros(seals)
-  const statuses = fired.map((each) => each.statuses)
-  const answered = statuses.reduce((sum, each) => sum + (each['200'] ?? 0), 0)
-  const others = statuses
-    .flatMap((each) => Object.keys(each))
-    .filter((each) => each !== '200' && each !== '503')
-  if (others.length > 0 || answered === 0)
-    throw new Error(`releases were answered otherwise: ${JSON.stringify(statuses)}`)
-  const micros = (ms: number) => (ms * 1000) / answered
-  return {
-    limitMicros: (sealBefore + sealAfter) / 2,
-    perSecond: (answered * 1000) / Math.max(...fired.map(({ wallMs }) => wallMs)),
-    cpuMicros: micros(server + database),
-    serverMicros: micros(server),
-    databaseMicros: micros(database),
-    loadMicros: micros(fired.reduce((sum, { cpuMs }) => sum + cpuMs, 0)),
-    p99Ms: quantile(
-      fired.flatMap(({ latencies }) => latencies),
-      0.99,
-    ),
-  }
+  await generators[0]?.fire({ ports: [served.port], connections: 4, milliseconds: 300 })
+  const load = await measuredLoad(generators, [served], plan)
+  const sealAfter = await sealMicros(plan.seals)
+  return { ...load, limitMicros: (sealBefore + sealAfter) / 2 }
 }
 
 /** The generators open their connections, and start to keep time. */
@@ -182,8 +150,4 @@ async function sealMicros(seals: number): Promise<number> {
   for (let n = 0; n < seals; n++) await suite.seal({ recipientPublicKey, info }, secret, aad)
   const { user, system } = process.cpuUsage(before)
   return (user + system) / seals
-}
-
-function databaseMs(): number {
-  return cpuMsOf(childrenCalled('postgres'))
 }

@@ -4,19 +4,12 @@
  * database; the generator is this process, and told apart.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FleetReport, runFleet } from '../enclave/fleet/run-fleet.ts'
-import { pemOf } from '../enclave/simulator/pem.ts'
-import { openPostgresStore } from '../src/adapters/postgres-store.ts'
-import { freePort } from '../test/free-port.ts'
-import { startPostgres } from '../test/postgres.ts'
-import { type MeasuredRepository, measuredRepository } from './policy-repository.ts'
 import { measurementOf, PUBLIC_URL, platforms } from './service/agents.ts'
-import { childrenCalled, cpuMsOf, type Served, startServer } from './service/processes.ts'
-import { environmentOf } from './service/scene.ts'
+import { childrenCalled, cpuMsOf, type Served } from './service/processes.ts'
+import { round } from './service/rounds.ts'
+import { openScene, type Scene, startVariant, unconfigured } from './service/scene.ts'
 
 export interface SessionsPlan {
   readonly releases: number
@@ -47,6 +40,7 @@ export const quickSessionsPlan: SessionsPlan = {
   fleets: [{ agents: 300, renewTokensSeconds: 0 }],
 }
 
+const SERVED = { kind: 'postgres', tee: 'sev-snp', replicas: 1 } as const
 const HEARTBEAT_SECONDS = 10
 /** A policy that was just accepted has every session judged again, three times in a minute: src/service/session-watch.ts. */
 const SETTLE_MS = 65_000
@@ -57,62 +51,23 @@ const MEASUREMENTS = 32
 export async function* sessionRows(
   plan: SessionsPlan,
 ): AsyncGenerator<Readonly<Record<string, unknown>>> {
-  const scene = await openScene(plan)
+  const scene = await openScene(plan.releases, watched)
   try {
     for (const fleet of plan.fleets) {
       // Another database each: sessions of the fleet before would be counted, judged and pruned too.
-      const served = await startService(scene)
+      const running = await startVariant(scene, SERVED)
+      const [served] = running.served
+      if (!served) throw new Error('there is no service')
       try {
         await sleep(SETTLE_MS)
         yield await fleetRow(scene, { plan, fleet, served })
       } finally {
-        await served.stop()
+        await running.stop()
       }
     }
   } finally {
     await scene.close()
   }
-}
-
-interface Scene {
-  readonly repository: MeasuredRepository
-  readonly roots: string
-  readonly directory: string
-  readonly issued: Date
-  readonly postgres: Awaited<ReturnType<typeof startPostgres>>
-  readonly close: () => Promise<void>
-}
-
-async function openScene({ releases }: SessionsPlan): Promise<Scene> {
-  const directory = mkdtempSync(join(tmpdir(), 'vouchsafe-sessions-bench-'))
-  const issued = new Date(Date.now() - 60_000)
-  const roots = join(directory, 'roots')
-  mkdirSync(roots)
-  const { anchors } = platforms(issued)['sev-snp']
-  writeFileSync(join(roots, 'sev-snp.pem'), pemOf(anchors.map(({ der }) => der)))
-  const repository = await measuredRepository(releases, watched)
-  const postgres = await startPostgres({ max_connections: '200', shared_buffers: '512MB' })
-  return {
-    ...{ repository, roots, directory, issued, postgres },
-    async close() {
-      await postgres.stop()
-      repository.remove()
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
-}
-
-async function startService({ repository, roots, directory, postgres }: Scene): Promise<Served> {
-  const url = await postgres.database()
-  await (await openPostgresStore(url, { migrations: 'apply' })).close()
-  const port = await freePort()
-  return await startServer('src/main.ts', {
-    args: ['serve'],
-    env: environmentOf({ repository, roots }, port, url),
-    cwd: mkdtempSync(join(directory, 'serve-')),
-    ready: 'answers on',
-    port,
-  })
 }
 
 interface Run {
@@ -219,20 +174,13 @@ const loaded = Array.from({ length: MEASUREMENTS }, (_, n) => ({
 }))
 const events = loaded.map((each) => JSON.stringify(each))
 
-/** Every release may be watched; what the sample's configuration would bind is left out. */
+/** Every release may be watched. */
 function watched(manifest: string): string {
-  const plain = manifest
-    .replace(/^ *(# SHA-256 of the file|hostData:|runtimeConfig:).*\n/gm, '')
-    .replace(/^ {2}(artifacts|models):\n( {4}.*\n)*/gm, '')
-  return `${plain}  runtime:
+  return `${unconfigured(manifest)}  runtime:
     attestEvery: 5m
     heartbeatEvery: ${HEARTBEAT_SECONDS}s
     collectors: ["${COLLECTOR}"]
     watch: [files, kernel-events]
     measurements:
 ${loaded.map(({ kind, path, digest }) => `      - {kind: ${kind}, path: ${path}, digest: "${digest}"}\n`).join('')}`
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(4))
 }

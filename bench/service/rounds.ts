@@ -1,5 +1,5 @@
 /** One round of load on running replicas: as much as they answer, and what it cost the service, the database and the generator. */
-import { childrenCalled, cpuMsOf, residentBytes } from './processes.ts'
+import { childrenCalled, cpuMsOf, type Generator, residentBytes, type Served } from './processes.ts'
 import type { Running, Scene } from './scene.ts'
 
 export interface RoundPlan {
@@ -11,7 +11,8 @@ export interface RoundPlan {
   readonly requests: number
 }
 
-export interface Peak {
+/** What was answered while as much as possible was asked, and what each answer cost. */
+export interface Load {
   readonly perSecond: number
   /** Part of all requests that were answered 503. */
   readonly turnedAway: number
@@ -20,31 +21,44 @@ export interface Peak {
   readonly databaseMicros: number
   readonly loadMicros: number
   readonly p99Ms: number
+}
+
+export interface Peak extends Load {
   readonly residentMiB: number
 }
 
 export async function peakRound(scene: Scene, plan: RoundPlan, running: Running): Promise<Peak> {
-  const { served } = running
   await warmUp(scene, plan, running)
+  const load = await measuredLoad(scene.generators, running.served, plan)
+  const resident = running.served.map(({ pid }) => residentBytes(pid))
+  return { ...load, residentMiB: Math.max(...resident) / 2 ** 20 }
+}
+
+/** Throws where one is answered neither 200 nor 503, or none 200. */
+export async function measuredLoad(
+  generators: readonly Generator[],
+  served: readonly Served[],
+  { connections, milliseconds }: Pick<RoundPlan, 'connections' | 'milliseconds'>,
+): Promise<Load> {
   const ports = served.map(({ port }) => port)
   const pids = served.map(({ pid }) => pid)
   const [serverBefore, databaseBefore] = [cpuMsOf(pids), cpuMsOf(childrenCalled('postgres'))]
   const fired = await Promise.all(
-    scene.generators.map(({ fire }) =>
-      fire({ ports, connections: plan.connections / 2, milliseconds: plan.milliseconds }),
-    ),
+    generators.map(({ fire }) => fire({ ports, connections: connections / 2, milliseconds })),
   )
   const server = cpuMsOf(pids) - serverBefore
   const database = cpuMsOf(childrenCalled('postgres')) - databaseBefore
-  const answered = fired.reduce((sum, { statuses }) => sum + (statuses['200'] ?? 0), 0)
-  const turnedAway = fired.reduce((sum, { statuses }) => sum + (statuses['503'] ?? 0), 0)
-  const others = Object.assign({}, ...fired.map(({ statuses }) => statuses))
-  if (Object.keys(others).some((status) => status !== '200' && status !== '503'))
-    throw new Error(`attestations were answered otherwise: ${JSON.stringify(others)}`)
-  const wallMs = Math.max(...fired.map((each) => each.wallMs))
+  const statuses = fired.map((each) => each.statuses)
+  const count = (status: string) => statuses.reduce((sum, each) => sum + (each[status] ?? 0), 0)
+  const [answered, turnedAway] = [count('200'), count('503')]
+  const others = statuses
+    .flatMap((each) => Object.keys(each))
+    .filter((status) => status !== '200' && status !== '503')
+  if (others.length > 0 || answered === 0)
+    throw new Error(`requests were answered otherwise: ${JSON.stringify(statuses)}`)
   const micros = (ms: number) => (ms * 1000) / answered
   return {
-    perSecond: (answered * 1000) / wallMs,
+    perSecond: (answered * 1000) / Math.max(...fired.map(({ wallMs }) => wallMs)),
     turnedAway: turnedAway / (answered + turnedAway),
     cpuMicros: micros(server + database),
     serverMicros: micros(server),
@@ -54,7 +68,6 @@ export async function peakRound(scene: Scene, plan: RoundPlan, running: Running)
       fired.flatMap(({ latencies }) => latencies),
       0.99,
     ),
-    residentMiB: Math.max(...pids.map(residentBytes)) / 2 ** 20,
   }
 }
 

@@ -40,14 +40,15 @@ export interface Scene {
   readonly close: () => Promise<void>
 }
 
-export async function openScene(releases: number): Promise<Scene> {
+/** `manifestOf`: what becomes of each manifest of the policy; default: its agent may run on both kinds of machine. */
+export async function openScene(releases: number, manifestOf = onBothMachines): Promise<Scene> {
   const directory = mkdtempSync(join(tmpdir(), 'vouchsafe-service-bench-'))
   const issued = new Date(Date.now() - 60_000)
   const roots = join(directory, 'roots')
   mkdirSync(roots)
   for (const [tee, { anchors }] of Object.entries(platforms(issued)))
     writeFileSync(join(roots, `${tee}.pem`), pemOf(anchors.map(({ der }) => der)))
-  const repository = await measuredRepository(releases, onBothMachines)
+  const repository = await measuredRepository(releases, manifestOf)
   const postgres = await startPostgres({ max_connections: '200', shared_buffers: '512MB' })
   const generators = [startGenerator(), startGenerator()]
   return {
@@ -72,16 +73,19 @@ const registers = Object.entries({ rtmr0, rtmr1, rtmr2 })
   .map(([name, value]) => `      ${name}: sha384:${Buffer.from(value).toString('hex')}\n`)
   .join('')
 
-/** Each agent runs on both kinds of machine; what the sample's configuration would bind is left out. */
-function onBothMachines(manifest: string, agent: string): string {
-  const measurement = Buffer.from(measurementOf(agent)).toString('hex')
+/** What the sample's configuration would bind is left out. */
+export function unconfigured(manifest: string): string {
   return manifest
     .replace(/^ *(# SHA-256 of the file|hostData:|runtimeConfig:).*\n/gm, '')
     .replace(/^ {2}(artifacts|models):\n( {4}.*\n)*/gm, '')
-    .replace(
-      '    - id: genoa\n',
-      `    - id: tdx\n      tee: tdx\n      mrTd: sha384:${measurement}\n${registers}    - id: genoa\n`,
-    )
+}
+
+function onBothMachines(manifest: string, agent: string): string {
+  const measurement = Buffer.from(measurementOf(agent)).toString('hex')
+  return unconfigured(manifest).replace(
+    '    - id: genoa\n',
+    `    - id: tdx\n      tee: tdx\n      mrTd: sha384:${measurement}\n${registers}    - id: genoa\n`,
+  )
 }
 
 export async function startVariant(scene: Scene, variant: Variant): Promise<Running> {
@@ -124,12 +128,7 @@ export async function startVariant(scene: Scene, variant: Variant): Promise<Runn
 /** 32 bytes in hex. */
 export const KEY_ENCRYPTION_KEY = '0'.repeat(63).concat('1')
 
-/** Of a service that simulated machines attest to. `url` undefined: PGlite. */
-export function environmentOf(
-  { repository, roots }: Pick<Scene, 'repository' | 'roots'>,
-  port: number,
-  url: string | undefined,
-) {
+function environmentOf({ repository, roots }: Scene, port: number, url: string | undefined) {
   return {
     VOUCHSAFE_PUBLIC_URL: PUBLIC_URL,
     VOUCHSAFE_PORT: String(port),
@@ -146,6 +145,7 @@ export function environmentOf(
 const unlimited: Readonly<Record<string, string>> = {
   VOUCHSAFE_RATE_LIMIT_CHALLENGES: 'off',
   VOUCHSAFE_RATE_LIMIT_ATTESTATIONS: 'off',
+  VOUCHSAFE_RATE_LIMIT_RELEASES: 'off',
   VOUCHSAFE_RATE_LIMIT_TENANT: 'off',
 }
 

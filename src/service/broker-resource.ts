@@ -15,6 +15,7 @@ import { boundTo } from './broker-bound.ts'
 import { attestedSession, brokerTeeOf } from './broker-session.ts'
 import { releaseLeaf } from './log-leaves.ts'
 import { mayRelease, type ReleaseQuestion } from './may-release.ts'
+import { policyNotRead } from './policy-in-force.ts'
 import type {
   AttestedBrokerSession,
   KnownResource,
@@ -193,7 +194,6 @@ function reasonAgainst({ use, approvals, requiresSession }: KnownResource): stri
 
 /** Seconds until the minute of a resource that is given out too often is over, at most. */
 const MINUTE_SECONDS = 60
-const POLICY_RETRY_SECONDS = 2
 
 function refusalOf(refusal: ReleaseRefusal, { name }: KnownResource): Problem {
   switch (refusal) {
@@ -207,9 +207,7 @@ function refusalOf(refusal: ReleaseRefusal, { name }: KnownResource): Problem {
     case 'version-revoked':
       return new Problem('release-refused', `${name} was changed meanwhile: ask again`)
     case 'policy-behind':
-      return new Problem('policy-unavailable', 'another policy was accepted, and is not read yet', {
-        retryAfterSeconds: POLICY_RETRY_SECONDS,
-      })
+      return policyNotRead()
     case 'approval-missing':
     case 'session-over':
     case 'proof-used':

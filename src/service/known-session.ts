@@ -4,6 +4,7 @@ import type { Policy } from '../policy/policy.ts'
 import { Problem } from '../problems.ts'
 import type { AgentRelease, RuntimeLimits } from '../rats/release.ts'
 import type { SessionState } from '../rats/session-message.ts'
+import { policyNotRead } from './policy-in-force.ts'
 import type { PolicyName } from './ports.ts'
 import type { SessionRecord } from './session-ports.ts'
 import { answerOf } from './session-record.ts'
@@ -79,12 +80,8 @@ export async function assertNoNews(
   const record = await store.policyOf(tenant)
   const ageMs = record ? at.getTime() - record.acceptedAt.getTime() : NEWS_TAKES_MS
   if (!(ageMs >= -CLOCKS_AGREE_MS && ageMs < NEWS_TAKES_MS)) return
-  throw new Problem('policy-unavailable', 'another policy was accepted, and is not read here yet', {
-    retryAfterSeconds: NEWS_RETRY_SECONDS,
-  })
+  throw policyNotRead()
 }
-
-const NEWS_RETRY_SECONDS = 2
 
 export type WatchedRelease = AgentRelease & { readonly runtime: RuntimeLimits }
 

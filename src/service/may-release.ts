@@ -109,7 +109,7 @@ async function presentStanding(
     return await presentStandingOf(
       // By what this token was asked for: what else was asked for with it may be gone.
       { ...record, audiences: [rule.audience] },
-      { verifier: { ...verifier, signatures: verifier.standings.signatures }, tenant, policy, at },
+      { verifier, signatures: verifier.standings.signatures, tenant, policy, at },
     )
   })
 }

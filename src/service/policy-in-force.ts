@@ -4,6 +4,8 @@ import { Problem } from '../problems.ts'
 import type { PolicySource } from './ports.ts'
 
 const RETRY_SECONDS = 30
+/** A replica hears of what another accepted after two seconds or so. */
+const NEWS_RETRY_SECONDS = 2
 
 /** Throws Problem: `policy-unavailable`, or `policy-stale` when the heartbeat's grace is over. */
 export function policyInForce(source: PolicySource, at: Date): Policy {
@@ -23,6 +25,17 @@ export function policyInForce(source: PolicySource, at: Date): Policy {
       { retryAfterSeconds: RETRY_SECONDS },
     )
   return policy
+}
+
+/** What another replica accepted, and this one is yet to read. */
+export function policyNotRead(): Problem {
+  return new Problem(
+    'policy-unavailable',
+    'another policy was accepted, and is not read here yet',
+    {
+      retryAfterSeconds: NEWS_RETRY_SECONDS,
+    },
+  )
 }
 
 export interface Silence {

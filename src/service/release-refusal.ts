@@ -1,11 +1,10 @@
 /** What is whoever asked told when the transaction of a release, or of a renewal, found that it may not be? */
 import { Problem } from '../problems.ts'
+import { policyNotRead } from './policy-in-force.ts'
 import { proofUsed } from './possession.ts'
 import type { ReleaseRefusal } from './release-ports.ts'
 
 const MINUTE_MS = 60_000
-/** A replica looks for what others accepted every two seconds or so. */
-const POLICY_RETRY_SECONDS = 2
 
 /** All but what is looked at again: a resource that changed, a version that was revoked, an approval that ended. */
 export function refusalProblem(
@@ -26,11 +25,7 @@ export function refusalProblem(
     case 'proof-used':
       return proofUsed()
     case 'policy-behind':
-      return new Problem(
-        'policy-unavailable',
-        `another policy was accepted than the one by which ${resource} would be given, and is not read here yet`,
-        { retryAfterSeconds: POLICY_RETRY_SECONDS },
-      )
+      return policyNotRead()
     case 'too-many-releases':
       // Counts begin anew with each minute of the clock.
       return new Problem(

@@ -35,11 +35,9 @@ export type Standing =
 export type Aspect = Extract<Standing, { readonly standing: 'fallen' }>['reason']
 
 export interface Judging {
-  readonly verifier: Pick<Verifier, 'proofs'> & {
-    /** As for authenticate. */
-    readonly signatures?: VerifySignature | undefined
-    readonly store: Pick<Store, 'findEndorsements'>
-  }
+  readonly verifier: Pick<Verifier, 'proofs'> & { readonly store: Pick<Store, 'findEndorsements'> }
+  /** As for authenticate. */
+  readonly signatures?: VerifySignature | undefined
   readonly tenant: DecidingTenant & Pick<Tenant, 'collect'>
   readonly policy: Policy
   /** Now. */
@@ -233,7 +231,7 @@ function matterOf(
   { record, evidence, judging, tee, release }: Question,
   { at, endorsements: held, policy }: Held & { readonly policy: Policy },
 ): Matter {
-  const { tenant, verifier } = judging
+  const { tenant, verifier, signatures } = judging
   return {
     tenant,
     tee,
@@ -244,11 +242,8 @@ function matterOf(
     release,
     audiences: record.audiences,
     conditions: {
-      at,
-      anchors: tenant.anchors,
-      endorsements: held,
-      proofs: verifier.proofs,
-      signatures: verifier.signatures,
+      ...{ at, anchors: tenant.anchors, endorsements: held },
+      ...{ proofs: verifier.proofs, signatures },
     },
     session: recordedSession(record),
   }
