@@ -4,7 +4,7 @@
  */
 import pg from 'pg'
 import { residentBytes } from './service/processes.ts'
-import { peakRound, prepare, type RoundPlan, round } from './service/rounds.ts'
+import { peakRound, prepare, type RoundPlan, round, warmUp } from './service/rounds.ts'
 import { openScene, type Running, type Scene, startVariant } from './service/scene.ts'
 
 export interface EndurancePlan extends RoundPlan {
@@ -18,7 +18,7 @@ export const usualEndurancePlan: EndurancePlan = {
   minutes: 30,
   rows: 1_000_000,
   milliseconds: 6_000,
-  warmUpMs: 8_000,
+  warmUp: 30_000,
   connections: 32,
   requests: 16_000,
 }
@@ -27,7 +27,7 @@ export const quickEndurancePlan: EndurancePlan = {
   minutes: 1,
   rows: 20_000,
   milliseconds: 1_500,
-  warmUpMs: 500,
+  warmUp: 500,
   connections: 32,
   requests: 3_000,
 }
@@ -40,6 +40,7 @@ export async function* enduranceRows(
   const database = new pg.Client({ connectionString: running.url })
   try {
     await database.connect()
+    await warmUp(scene, plan, running)
     yield await costRow('new', { scene, plan, running, database })
     yield* memoryRows(scene, plan, running)
     yield await costRow('before', { scene, plan, running, database })

@@ -4,8 +4,8 @@ import type { Running, Scene } from './scene.ts'
 
 export interface RoundPlan {
   readonly milliseconds: number
-  /** Of each round, at full load. */
-  readonly warmUpMs: number
+  /** Answered by each replica before anything is counted. */
+  readonly warmUp: number
   readonly connections: number
   /** Requests that are made ahead for each round. */
   readonly requests: number
@@ -28,7 +28,7 @@ export interface Peak extends Load {
 }
 
 export async function peakRound(scene: Scene, plan: RoundPlan, running: Running): Promise<Peak> {
-  await warmUp(scene, plan, running)
+  await prepare(scene, plan, running)
   const load = await measuredLoad(scene.generators, running.served, plan)
   const resident = running.served.map(({ pid }) => residentBytes(pid))
   return { ...load, residentMiB: Math.max(...resident) / 2 ** 20 }
@@ -71,19 +71,28 @@ export async function measuredLoad(
   }
 }
 
-/** Answered before anything is counted. */
-const COLD = 64
-
-/** The first of each machine are not what is measured, nor code that is not compiled yet: a service runs for days. */
+/**
+ * The first of each machine are not what is measured, nor code that is not compiled yet: a service runs for days. V8 compiles
+ * for good only what ran some thousand times: measured after 6,000 attestations, half of their time is spent in code that is yet
+ * to be compiled so, and after 30,000 a twentieth.
+ */
 export async function warmUp(scene: Scene, plan: RoundPlan, running: Running): Promise<void> {
-  await prepare(scene, plan, running)
   const ports = running.served.map(({ port }) => port)
-  await scene.generators[0]?.fire({ ports, connections: 16, milliseconds: plan.warmUpMs })
+  const connections = plan.connections / scene.generators.length
+  for (let left = plan.warmUp * ports.length; left > 0; left -= plan.requests) {
+    await prepare(scene, { requests: Math.min(left, plan.requests) }, running)
+    // Until all are sent.
+    await Promise.all(
+      scene.generators.map(({ fire }) => fire({ ports, connections, milliseconds: LONGEST_MS })),
+    )
+  }
 }
+
+const LONGEST_MS = 120_000
 
 export async function prepare(
   { generators, issued, releases }: Scene,
-  { requests }: RoundPlan,
+  { requests }: Pick<RoundPlan, 'requests'>,
   { variant, served }: Running,
 ): Promise<void> {
   await Promise.all(
@@ -91,7 +100,7 @@ export async function prepare(
       make({
         tee: variant.tee,
         ports: served.map(({ port }) => port),
-        requests: Math.ceil(requests / generators.length) + COLD,
+        requests: Math.ceil(requests / generators.length),
         releases,
         issued: issued.getTime(),
       }),

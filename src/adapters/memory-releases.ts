@@ -43,6 +43,7 @@ export function memoryReleases({
 
   const isHeld = (face: ReleaseRecord['face'], jti: string, tenant: string, at: Date) =>
     face === 'releases' ? isLive(jti, tenant, at) : isAttested(jti, tenant, at)
+  const isBehind = (tenant: string, commit: string) => (acceptedCommit(tenant) ?? commit) !== commit
   const hasVersion = ({ tenant, resource, version }: ReleaseRecord) =>
     known(tenant, resource)?.versions.some(
       (each) => each.version === version && each.revokedAt === undefined,
@@ -54,7 +55,7 @@ export function memoryReleases({
     if (!isHeld(face, jti, tenant, at)) return 'token-revoked'
     if (face === 'releases' && !isHeard(jti, tenant, recorded.session)) return 'session-over'
     if (proof && proofs.isUsed(proof.id)) return 'proof-used'
-    if ((acceptedCommit(tenant) ?? policyCommit) !== policyCommit) return 'policy-behind'
+    if (isBehind(tenant, policyCommit)) return 'policy-behind'
     if (known(tenant, resource)?.revision !== revision) return 'resource-changed'
     if (!hasVersion(release)) return 'version-revoked'
     if (approval && !isGiven(approval, at)) return 'approval-missing'
@@ -79,13 +80,14 @@ export function memoryReleases({
       return 'recorded'
     },
     findRelease: async (id) => releases.get(id),
-    async renewLease(id, { at, until, jti, proof, session }) {
+    async renewLease(id, { at, until, jti, proof, policyCommit, session }) {
       const release = releases.get(id)
       if (!release?.leaseUntil || release.leaseUntil < at) return 'lease-over'
       if (!isHeld(release.face, jti, release.tenant, at)) return 'token-revoked'
       if (release.face === 'releases' && !isHeard(jti, release.tenant, session))
         return 'session-over'
       if (proofs.isUsed(proof.id)) return 'proof-used'
+      if (isBehind(release.tenant, policyCommit)) return 'policy-behind'
       if (!hasVersion(release)) return 'version-revoked'
       proofs.use(proof.id, proof.expiresAt)
       releases.set(id, { ...release, leaseUntil: until })

@@ -4,8 +4,7 @@ import { toHex } from '../bytes/encoding.ts'
 import type { AppraisalRecord } from '../service/ports.ts'
 import type { TokenRecord } from '../service/token-ports.ts'
 import type { appraisals } from './schema.ts'
-import { type FoundContents, findContents } from './sql-contents.ts'
-import type { Database } from './sql-engine.ts'
+import type { ContentReader } from './sql-read-contents.ts'
 
 /** Of the row: `id`, `at` and the like are columns of it. */
 type Document = Pick<
@@ -54,19 +53,24 @@ export function documentOf(record: AppraisalRecord, tokens: readonly TokenRecord
 type AppraisalRow = typeof appraisals.$inferSelect
 
 export async function recordsOf(
-  database: Database,
+  contents: ContentReader,
   rows: readonly AppraisalRow[],
 ): Promise<readonly AppraisalRecord[]> {
-  const wanted = rows.flatMap(({ findings, auxblob, eventLog }) => [
-    { kind: 'findings' as const, digest: findings },
-    ...(auxblob === null ? [] : [{ kind: 'auxblob' as const, digest: auxblob }]),
-    ...(eventLog === null ? [] : [{ kind: 'event-log' as const, digest: eventLog }]),
+  const [findings, auxblobs, eventLogs] = await Promise.all([
+    contents.findings.find(rows.map((row) => row.findings)),
+    contents.auxblobs.find(rows.flatMap(({ auxblob }) => auxblob ?? [])),
+    contents.eventLogs.find(rows.flatMap(({ eventLog }) => eventLog ?? [])),
   ])
-  const found = await findContents(database, wanted)
-  return rows.map((row) => recordOf(row, found))
+  return rows.map((row) => recordOf(row, { findings, auxblobs, eventLogs }))
 }
 
-function recordOf(row: AppraisalRow, found: FoundContents): AppraisalRecord {
+type Found = {
+  readonly [Kind in 'findings' | 'auxblobs' | 'eventLogs']: Awaited<
+    ReturnType<ContentReader[Kind]['find']>
+  >
+}
+
+function recordOf(row: AppraisalRow, found: Found): AppraisalRecord {
   const { record, quote, findings, auxblob, eventLog, leafHash, ...columns } = row
   // documentOf wrote it, or migration 0002.
   const { tokens: _, manifestProvenance, referenceValue, ...document } = record as Document
@@ -77,18 +81,25 @@ function recordOf(row: AppraisalRow, found: FoundContents): AppraisalRecord {
       ? { commit: manifestProvenance.commit, principal: manifestProvenance.principal ?? undefined }
       : undefined,
     referenceValue: referenceValue ?? undefined,
-    findings: found.findings(findings),
+    findings: present(found.findings, findings),
     // No evidence is empty: none of it is kept.
     evidence:
       quote.length === 0
         ? undefined
         : {
             quote,
-            ...(auxblob !== null && { auxblob: found.bytes('auxblob', auxblob) }),
-            ...(eventLog !== null && { eventLog: found.bytes('event-log', eventLog) }),
+            ...(auxblob !== null && { auxblob: present(found.auxblobs, auxblob) }),
+            ...(eventLog !== null && { eventLog: present(found.eventLogs, eventLog) }),
           },
     leafHash: toHex(leafHash),
   }
+}
+
+/** Throws where it is gone: evidence without it would read as something else. TypeError: a fault of this one (sql-group-commit.ts). */
+function present<T>(found: ReadonlyMap<string, T>, digest: string): T {
+  const content = found.get(digest)
+  if (content === undefined) throw new TypeError(`${digest}, a part of an appraisal, is gone`)
+  return content
 }
 
 const tokensSchema = z.object({ tokens: z.array(z.string()) })

@@ -1,14 +1,15 @@
 /** Appraisals with the evidence and the endorsements that they rest on, on SQL. */
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
 import type { AppraisalPage, Store } from '../service/ports.ts'
-import { decodeParts } from './endorsement-cache-encoding.ts'
-import { appraisals, contents, driftReports } from './schema.ts'
+import { appraisals, driftReports } from './schema.ts'
 import { answered } from './sql-answered.ts'
 import { recordsOf } from './sql-appraisal-document.ts'
 import { CONTENTS_OUTLIVE_MS, type RecentContents } from './sql-contents.ts'
 import type { SqlEngine } from './sql-engine.ts'
+import { gather } from './sql-gather.ts'
 import { dropPartitions, makePartitions } from './sql-partitions.ts'
 import { deleteOld } from './sql-prune.ts'
+import { type ContentReader, contentReader } from './sql-read-contents.ts'
 import { attestationRecorder } from './sql-record-attestations.ts'
 import { isUuid } from './uuid-text.ts'
 
@@ -24,34 +25,14 @@ type AppraisalStore = Pick<
 
 export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): AppraisalStore {
   const { database } = engine
-  // Asked for by each release whose evidence is judged anew.
-  const named = database
-    .select()
-    .from(appraisals)
-    .where(eq(appraisals.id, sql.placeholder('id')))
-    .limit(1)
-    .prepare('find-appraisal')
-  const endorsed = database
-    .select({ content: contents.content })
-    .from(contents)
-    .where(and(eq(contents.kind, 'endorsements'), eq(contents.digest, sql.placeholder('digest'))))
-    .prepare('find-endorsements')
+  const contents = contentReader(database)
   return {
     recordAttestation: attestationRecorder(engine, recent),
 
-    findAppraisal: (id) =>
-      answered(async () => {
-        if (!isUuid(id)) return undefined
-        const rows = await named.execute({ id })
-        const [record] = await recordsOf(database, rows)
-        return record
-      }),
+    findAppraisal: appraisalFinder(engine, contents),
 
     findEndorsements: (digest) =>
-      answered(async () => {
-        const [row] = await endorsed.execute({ digest })
-        return row && decodeParts(row.content)
-      }),
+      answered(async () => (await contents.endorsements.find([digest])).get(digest)),
 
     appraisalsOf: (tenant, page) =>
       answered(async () => {
@@ -67,7 +48,7 @@ export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): Apprai
             .orderBy(desc(appraisals.at), desc(appraisals.id))
             .limit(page.limit)
         })
-        return await recordsOf(database, rows)
+        return await recordsOf(contents, rows)
       }),
 
     pruneEvidence: (before) =>
@@ -77,6 +58,7 @@ export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): Apprai
         const unused = new Date(before.getTime() - CONTENTS_OUTLIVE_MS)
         await deleteOld(engine, { table: 'contents', condition: 'last_used_at < $1' }, unused)
         recent.forget()
+        contents.forget()
         await database.delete(driftReports).where(lt(driftReports.at, before))
         return gone
       }),
@@ -86,6 +68,29 @@ export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): Apprai
         deleteOld(engine, { table: 'used_challenges', condition: 'expires_at < $1' }, before),
       ),
   }
+}
+
+const MOST_AT_ONCE = 64
+const MOST_WAITING = 10_000
+
+/** Each release whose evidence is judged anew asks for one: those that come together share one statement. */
+function appraisalFinder(engine: SqlEngine, contents: ContentReader): Store['findAppraisal'] {
+  const named = engine.database
+    .select()
+    .from(appraisals)
+    .where(sql`${appraisals.id} = any(${sql.placeholder('ids')}::uuid[])`)
+    .prepare('find-appraisals')
+  const find = gather({
+    most: MOST_AT_ONCE,
+    inFlight: engine.concurrency,
+    mostWaiting: MOST_WAITING,
+    gatherMs: engine.gatherMs,
+    async read(ids) {
+      const records = await recordsOf(contents, await named.execute({ ids }))
+      return new Map(records.map((record) => [record.id, record]))
+    },
+  })
+  return async (id) => (isUuid(id) ? await find(id) : undefined)
 }
 
 function withinPage(tenant: string, { since, before }: AppraisalPage) {

@@ -4,13 +4,11 @@
  * not sent it lately.
  */
 import { createHash } from 'node:crypto'
-import { and, eq, inArray, or } from 'drizzle-orm'
 import { recentValues } from '../recent-values.ts'
-import type { AppraisalRecord, KeptEndorsements, RecordedFinding } from '../service/ports.ts'
+import type { AppraisalRecord, KeptEndorsements } from '../service/ports.ts'
 import { encodeParts } from './endorsement-cache-encoding.ts'
-import { type ContentKind, contents } from './schema.ts'
+import type { ContentKind } from './schema.ts'
 import type { Column } from './sql-columns.ts'
-import type { Database } from './sql-engine.ts'
 
 const HOUR = 3600_000
 /** How far `last_used_at` may lag behind, so that an attestation seldom writes it. */
@@ -94,52 +92,3 @@ export const contentColumns: readonly Column<SentContent>[] = [
   { name: 'content', type: 'bytea', of: ({ content }) => content.bytes() },
   { name: 'at', type: 'timestamptz', of: ({ at }) => at },
 ]
-
-export interface FoundContents {
-  /** Throws where it is gone: evidence without it would read as something else. */
-  readonly bytes: (kind: ContentKind, digest: string) => Uint8Array
-  readonly findings: (digest: string) => readonly RecordedFinding[]
-}
-
-export async function findContents(
-  database: Database,
-  wanted: readonly { readonly kind: ContentKind; readonly digest: string }[],
-): Promise<FoundContents> {
-  const found = new Map<string, Uint8Array>()
-  const kinds = Map.groupBy(wanted, ({ kind }) => kind)
-  if (wanted.length > 0) {
-    const rows = await database
-      .select({ kind: contents.kind, digest: contents.digest, content: contents.content })
-      .from(contents)
-      .where(
-        or(
-          ...[...kinds].map(([kind, each]) =>
-            and(
-              eq(contents.kind, kind),
-              inArray(contents.digest, [...new Set(each.map(({ digest }) => digest))]),
-            ),
-          ),
-        ),
-      )
-    for (const { kind, digest, content } of rows) found.set(`${kind} ${digest}`, content)
-  }
-  const bytes = (kind: ContentKind, digest: string) => {
-    const content = found.get(`${kind} ${digest}`)
-    if (!content) throw new Error(`the ${kind} ${digest} of an appraisal are gone`)
-    return content
-  }
-  const lists = new Map<string, readonly RecordedFinding[]>()
-  return {
-    bytes,
-    findings(digest) {
-      const known = lists.get(digest)
-      if (known) return known
-      // contentsOf wrote it, or the migration from a column of that type.
-      const list: readonly RecordedFinding[] = JSON.parse(
-        new TextDecoder().decode(bytes('findings', digest)),
-      )
-      lists.set(digest, list)
-      return list
-    },
-  }
-}

@@ -39,11 +39,14 @@ async function headOf(session: SqlSession): Promise<LogHead | undefined> {
   return { size: Number(size), root: bytesOf(root), checkpoint: String(checkpoint), at }
 }
 
+/** Each body by itself, which the limit makes sure of: while nobody has counted a young table, it would be read whole. */
 async function waitingIn(session: SqlSession, limit: number): Promise<readonly WaitingLeaf[]> {
   const rows = await session.rows({
     text: `select id, kind, entry, leaf_hash
       from (select id, leaf_hash from log_waiting order by id limit $1) as oldest
-      join log_bodies using (id) order by id`,
+      join lateral (select kind, entry from log_bodies where log_bodies.id = oldest.id limit 1)
+        as body on true
+      order by id`,
     values: [limit],
   })
   return rows.map(

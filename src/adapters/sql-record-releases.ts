@@ -138,14 +138,6 @@ const columns: readonly Column<Placed>[] = [
   ),
 ]
 
-/**
- * A replica that did not hear of a policy yet gives nothing by the one before. Where the database knows of none, none was ever
- * accepted for this tenant. The row is not held: an acceptance that commits while this statement runs comes after it.
- */
-const isBehind = `exists (
-          select from policies
-          where policies.tenant = given.tenant and policies.commit <> given.policy_commit)`
-
 /** An approval only gains operators, and ends when it said from the first: as it was when the statement began will do. */
 const text = `
   with given as materialized (
@@ -158,7 +150,7 @@ const text = `
         when ${fallen.token('given')} then 'token-revoked'
         when ${fallen.session('given')} then 'session-over'
         when ${fallen.proof} then 'proof-used'
-        when ${isBehind} then 'policy-behind'
+        when ${fallen.policy('given')} then 'policy-behind'
         when held_resources.revision is distinct from given.revision then 'resource-changed'
         when ${fallen.version} then 'version-revoked'
         when approval is not null and not coalesce(

@@ -8,14 +8,14 @@ type Outcome = Awaited<ReturnType<RenewLease>>
 
 export async function renewLease(
   engine: SqlEngine,
-  ...[id, { at, until, jti, proof, session }]: Parameters<RenewLease>
+  ...[id, { at, until, jti, proof, policyCommit, session }]: Parameters<RenewLease>
 ): Promise<Outcome> {
   const [row] = await engine.rows({
     name: 'renew-lease',
     text,
     values: [
       ...[id, at, until, jti, proof.id, proof.expiresAt],
-      ...[session?.id ?? null, session?.heardSince ?? null],
+      ...[session?.id ?? null, session?.heardSince ?? null, policyCommit],
     ],
   })
   // The column holds what the statement below says; without a row there is no such release.
@@ -26,7 +26,7 @@ const text = `
   with given as materialized (
     select tenant, resource, version, face, lease_until,
       $2::timestamptz as at, $4::text as jti, $5::text as proof,
-      $7::text as session, $8::timestamptz as heard_since
+      $7::text as session, $8::timestamptz as heard_since, $9::text as policy_commit
     from releases where id = $1::uuid
   ),
   ${heldFor('given')},
@@ -36,6 +36,7 @@ const text = `
       when ${fallen.token('given')} then 'token-revoked'
       when ${fallen.session('given')} then 'session-over'
       when ${fallen.proof} then 'proof-used'
+      when ${fallen.policy('given')} then 'policy-behind'
       when ${fallen.version} then 'version-revoked'
     end as refusal
     from ${joinedTo('given')}

@@ -248,8 +248,8 @@ export interface ReleaseStore {
   readonly recordRelease: (release: RecordedRelease) => Promise<'recorded' | ReleaseRefusal>
   readonly findRelease: (id: string) => Promise<ReleaseRecord | undefined>
   /**
-   * Moves the end of the lease to `until`, with the token, the proof and the version looked at as `recordRelease` does;
-   * `lease-over`: it ended before `at`, or there is none.
+   * Moves the end of the lease to `until`, with the token, the proof, the policy and the version looked at as `recordRelease`
+   * does; `lease-over`: it ended before `at`, or there is none.
    */
   readonly renewLease: (
     id: string,
@@ -258,6 +258,8 @@ export interface ReleaseStore {
       readonly until: Date
       readonly jti: string
       readonly proof: { readonly id: string; readonly expiresAt: Date }
+      /** Of the policy by which it is judged now. */
+      readonly policyCommit: string
       readonly session?: HeardSession | undefined
     },
   ) => Promise<'renewed' | 'lease-over' | Exclude<ReleaseRefusal, 'approval-missing'>>

@@ -40,7 +40,7 @@ export async function renewRelease(
     throw new Problem('lease-unknown', 'no lease of this agent and key has this id')
   const { id, tenant, environment, agent, resource, version } = release
   const session = await sessionGround(verifier, holder.record, call)
-  await entitledTo(verifier, holder, { resource, call })
+  const judged = await entitledTo(verifier, holder, { resource, call })
   // Nothing that is recorded would notice that what is held is of before.
   resources.forget(tenant, resource)
   const isInSession = session !== undefined
@@ -48,7 +48,9 @@ export async function renewRelease(
   const { leaseSeconds } = (await offerOf(verifier, { ...asked, isInSession })).resource
   const lease = leaseFrom(at, leaseSeconds)
   const { proof, record, issuer } = holder
-  const renewal = { at, until: lease.expiresAt, jti: record.jti, proof, session }
+  const { commit: policyCommit } = judged.policy
+  const until = lease.expiresAt
+  const renewal = { at, until, jti: record.jti, proof, policyCommit, session }
   const outcome = await store.renewLease(id, renewal)
   if (outcome !== 'renewed') throw problemOf(outcome, release, at)
   // A policy that came into force meanwhile counts: then nothing is signed, and the agent has what it had.

@@ -5,7 +5,7 @@
  * || ciphertext. Whoever can write the database can put an older envelope of the same name back: that is for what names it
  * (a version, a revocation) to notice.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import { concat, sameBytes, toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
 import {
@@ -40,7 +40,8 @@ export async function sealEnvelope(
   const wrapped = await encryption.wrap(dataKey)
   if (wrapped.length === 0 || wrapped.length > LARGEST_WRAPPED_KEY)
     throw new Error(`${encryption.name} wrapped a data key into ${wrapped.length} bytes`)
-  const cipher = createCipheriv('aes-256-gcm', dataKey, iv).setAAD(encoded(associated))
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(dataKey), iv)
+  cipher.setAAD(encoded(associated))
   const ciphertext = concat(cipher.update(secret), cipher.final())
   dataKey.fill(0)
   return concat(
@@ -78,7 +79,7 @@ export async function openEnvelope(
   let dataKey: Uint8Array | undefined
   try {
     dataKey = await encryption.unwrap(parts.wrapped)
-    const decipher = createDecipheriv('aes-256-gcm', dataKey, parts.iv, {
+    const decipher = createDecipheriv('aes-256-gcm', createSecretKey(dataKey), parts.iv, {
       authTagLength: TAG_SIZE,
     })
       .setAAD(encoded(associated))

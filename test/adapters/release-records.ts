@@ -12,6 +12,9 @@ import type {
 import type { TokenRecord } from '#src/service/token-ports.ts'
 import { AT, attestation, LATER, leaf, record, token } from './store-records.ts'
 
+/** By which everything here is judged. */
+export const COMMIT = 'c'.repeat(40)
+
 export function resource(name: string, change: Partial<Resource> = {}): Resource {
   return {
     tenant: 'acme',
@@ -105,7 +108,7 @@ export function release(
       use: 'release',
       face: 'releases',
       jkt: 'thumbprint',
-      policyCommit: 'c'.repeat(40),
+      policyCommit: COMMIT,
       policyDigest: 'sha256:00',
       leaseUntil: new Date(AT.getTime() + 300_000),
       leafHash: 'ab'.repeat(32),

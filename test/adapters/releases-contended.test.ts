@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { describeWithPostgres } from '../postgres.ts'
-import { approval, issue, put, release, resource, version } from './release-records.ts'
+import { approval, COMMIT, issue, put, release, resource, version } from './release-records.ts'
 import { LASTING, revocation, twoReplicas } from './release-replicas.ts'
 import { AT, LATER, leaf } from './store-records.ts'
 
@@ -69,7 +69,7 @@ describeWithPostgres('releases, and each other at the same time', () => {
     const made = release({ resource: 'secret:lease', jti: 'lease' })
     await each(0).recordRelease(made)
     const proof = { id: 'lease-over-two-replicas', expiresAt: LATER }
-    const renewal = { at: AT, until: LATER, jti: 'lease', proof }
+    const renewal = { at: AT, until: LATER, jti: 'lease', proof, policyCommit: COMMIT }
     const outcomes = await Promise.all(
       Array.from({ length: 40 }, (_, n) => each(n).renewLease(made.release.id, renewal)),
     )
@@ -113,7 +113,7 @@ describeWithPostgres('releases, and each other at the same time', () => {
           await sleep(1)
           const proof = { id: `all-renewal-${Math.random()}`, expiresAt: LATER }
           const id = kept.at(-1)
-          const renewal = { at: AT, until: LATER, jti: any(jtis), proof }
+          const renewal = { at: AT, until: LATER, jti: any(jtis), proof, policyCommit: COMMIT }
           return id === undefined ? 'renewed' : await each(n).renewLease(id, renewal)
         }),
       ),

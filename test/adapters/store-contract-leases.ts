@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { PendingLeaf } from '#src/service/log-ports.ts'
 import type { Store } from '#src/service/ports.ts'
 import type { RecordedRelease, ReleaseRecord } from '#src/service/release-ports.ts'
-import { issue, put, release, session } from './release-records.ts'
-import { AT, DAY, LATER, leaf } from './store-records.ts'
+import { COMMIT, issue, put, release, session } from './release-records.ts'
+import { AT, acceptedPolicy, DAY, LATER, leaf } from './store-records.ts'
 
 const later = (ms: number) => new Date(AT.getTime() + ms)
 const revocation = { at: AT, reason: 'operator', detail: '', by: 'alice' } as const
@@ -23,7 +23,10 @@ export function leaseContract(store: () => Store): void {
   const renew = async (id: string, change = {}) => {
     proofs += 1
     const proof = { id: `renewal-${proofs}`, expiresAt: LATER }
-    return await store().renewLease(id, { at: later(1), until, jti, proof, ...change })
+    return await store().renewLease(id, {
+      ...{ at: later(1), until, jti, proof, policyCommit: COMMIT },
+      ...change,
+    })
   }
 
   describe('leases', () => {
@@ -54,6 +57,20 @@ export function leaseContract(store: () => Store): void {
       const kept = await recorded()
       expect(await renew(kept.id, change)).toBe(refusal)
       expect(await store().findRelease(kept.id)).toEqual(kept)
+    })
+
+    test('are not moved by another policy than was accepted last', async () => {
+      const tenant = 'lease-moved-on'
+      await put(store(), resourceName, { tenant })
+      await issue(store(), ['lease-by'], { tenant, expiresAt: later(DAY) })
+      const kept = await recorded({ tenant, jti: 'lease-by' })
+      const by = async (policyCommit: string) =>
+        await renew(kept.id, { jti: 'lease-by', policyCommit })
+      const accepted = acceptedPolicy(1, { tenant, commit: '1'.repeat(40) })
+      await store().acceptPolicy(undefined, accepted, leaf())
+      expect(await by(COMMIT)).toBe('policy-behind')
+      expect(await store().findRelease(kept.id)).toEqual(kept)
+      expect(await by(accepted.commit)).toBe('renewed')
     })
 
     test('are not moved where there is none, or no release', async () => {

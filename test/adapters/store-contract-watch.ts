@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '#src/service/ports.ts'
 import type { HeardSession } from '#src/service/release-ports.ts'
-import { put, release } from './release-records.ts'
+import { COMMIT, put, release } from './release-records.ts'
 import { agentSession, ban, change, hostile, later, open, tokensOf } from './session-records.ts'
 import { AT, leaf } from './store-records.ts'
 
@@ -171,7 +171,7 @@ function watchedReleaseContract(store: () => Store): void {
       const made = release({ resource, jti: 'watched-too' }, { session: heard() })
       expect(await store().recordRelease(made)).toBe('recorded')
       const proof = { id: `lease of ${made.release.id}`, expiresAt }
-      const renewal = { at: AT, until: expiresAt, jti, proof, session: named }
+      const renewal = { at: AT, until: expiresAt, jti, proof, policyCommit: COMMIT, session: named }
       expect(await store().renewLease(made.release.id, renewal)).toBe(
         outcome === 'recorded' ? 'renewed' : outcome,
       )
