@@ -80,11 +80,9 @@ function appraisalFinder(engine: SqlEngine, contents: ContentReader): Store['fin
     .from(appraisals)
     .where(sql`${appraisals.id} = any(${sql.placeholder('ids')}::uuid[])`)
     .prepare('find-appraisals')
-  const find = gather({
+  const find = gather(engine, {
     most: MOST_AT_ONCE,
-    inFlight: engine.concurrency,
     mostWaiting: MOST_WAITING,
-    gatherMs: engine.gatherMs,
     async read(ids) {
       const records = await recordsOf(contents, await named.execute({ ids }))
       return new Map(records.map((record) => [record.id, record]))

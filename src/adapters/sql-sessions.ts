@@ -24,11 +24,9 @@ const MOST_WAITING = 20_000
 
 export function sqlSessions(engine: SqlEngine, recent: RecentContents): SessionStore {
   const { database } = engine
-  const find = gather({
+  const find = gather(engine, {
     most: MOST_AT_ONCE,
-    inFlight: engine.concurrency,
     mostWaiting: MOST_WAITING,
-    gatherMs: engine.gatherMs,
     read: (ids) => read(engine, ids),
   })
   return {

@@ -125,11 +125,9 @@ function tokenFinder(engine: SqlEngine): TokenStore['findToken'] {
     .from(tokens)
     .where(sql`${tokens.jti} = any(${sql.placeholder('jtis')}::text[])`)
     .prepare('find-tokens')
-  return gather({
+  return gather(engine, {
     most: MOST_AT_ONCE,
-    inFlight: engine.concurrency,
     mostWaiting: MOST_WAITING,
-    gatherMs: engine.gatherMs,
     read: async (jtis) =>
       new Map((await named.execute({ jtis })).map((row) => [row.jti, knownOf(row)])),
   })
