@@ -36,7 +36,11 @@ export function parseArguments<const O extends Options>(
 ): Parsed<O> {
   const help = `See \`vouchsafe ${command} --help\`.`
   try {
-    const config = { args: idsLast(args), options, allowPositionals: true } as const
+    const config = {
+      args: idsAreNoOptions(args, options),
+      options,
+      allowPositionals: true,
+    } as const
     for (const [name, times] of timesGiven(config))
       if (times > 1 && !options[name]?.multiple)
         throw new Mistake(`--${name} was given ${times} times and is taken once.`, help)
@@ -59,10 +63,21 @@ export function parseArguments<const O extends Options>(
  */
 const ID = /^-[A-Za-z0-9_][\w-]{14,}$/
 
-function idsLast(args: readonly string[]): string[] {
-  const ids = args.filter((word) => ID.test(word))
-  if (ids.length === 0 || args.includes('--')) return [...args]
-  return [...args.filter((word) => !ID.test(word)), '--', ...ids]
+/** Such an id is what the option before it takes, where there is one that takes something; it goes behind `--` otherwise. */
+function idsAreNoOptions(args: readonly string[], options: Options): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  const words: string[] = []
+  const ids: string[] = []
+  for (const word of args.slice(0, end)) {
+    const before = words.at(-1)
+    if (!ID.test(word)) words.push(word)
+    else if (before?.startsWith('--') && options[before.slice(2)]?.type === 'string')
+      words[words.length - 1] = `${before}=${word}`
+    else ids.push(word)
+  }
+  return ids.length === 0
+    ? [...words, ...args.slice(end)]
+    : [...words, '--', ...ids, ...args.slice(end + 1)]
 }
 
 function timesGiven(config: ParseArgsConfig): ReadonlyMap<string, number> {

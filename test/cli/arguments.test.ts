@@ -20,6 +20,21 @@ test.each<[string, string[]]>([
   })
 })
 
+test.each<[string, ...string[]]>([
+  ['in the next word', '--url', '-CXf2kXb0Q6YtqzP', '-j'],
+  ['in the same word', '-j', '--url=-CXf2kXb0Q6YtqzP'],
+  ['before the end of options', '-j', '--url', '-CXf2kXb0Q6YtqzP', '--'],
+])('an option takes such an id too: %s', (_, ...args) => {
+  expect(parsed(...args)).toEqual({ url: '-CXf2kXb0Q6YtqzP', json: true, positionals: [] })
+})
+
+test('such an id and what stands behind the end of options keep their order', () => {
+  expect(parsed('-CXf2kXb0Q6YtqzP', '-j', '--', '--url').positionals).toEqual([
+    '-CXf2kXb0Q6YtqzP',
+    '--url',
+  ])
+})
+
 test.each(['-x', '-xyz', '--no-such-option-here', '--url'])(
   'what looks like an option is none of them: %s',
   (word) => {
