@@ -8,6 +8,7 @@ const LONG = process.env.VOUCHSAFE_LONG === '1'
  * `npm test` leaves them out, and `npm run test:long` has them.
  */
 const onlyLong = [
+  'test/adapters/altered-rows.test.ts',
   'test/adapters/backup.test.ts',
   'test/adapters/git-hostile.test.ts',
   'test/adapters/git-mirror-damage.test.ts',
@@ -30,6 +31,7 @@ const onlyLong = [
   'test/cli/dev-policy.test.ts',
   'test/cli/dev-watched.test.ts',
   'test/cli/gateway.test.ts',
+  'test/cli/keys-rewrap.test.ts',
   'test/cli/migrate.test.ts',
   'test/cli/policy-approve.test.ts',
   'test/cli/policy-init.test.ts',

@@ -4,7 +4,14 @@
  */
 import pg from 'pg'
 import { residentBytes } from './service/processes.ts'
-import { peakRound, prepare, type RoundPlan, round, warmUp } from './service/rounds.ts'
+import {
+  peakRound,
+  prepare,
+  type RoundPlan,
+  round,
+  sendInPortions,
+  warmUp,
+} from './service/rounds.ts'
 import { openScene, type Running, type Scene, startVariant } from './service/scene.ts'
 
 export interface EndurancePlan extends RoundPlan {
@@ -81,19 +88,15 @@ async function* memoryRows(
   running: Running,
 ): AsyncGenerator<Readonly<Record<string, unknown>>> {
   const begun = performance.now()
-  const ports = running.served.map(({ port }) => port)
   const minutesSince = () => (performance.now() - begun) / 60_000
   let answered = 0
   for (let minute = 1; minute <= plan.minutes; minute++) {
-    while (minutesSince() < minute) {
-      await prepare(scene, { ...plan, requests: 4_000 }, running)
-      const fired = await Promise.all(
-        scene.generators.map(({ fire }) =>
-          fire({ ports, connections: plan.connections / 2, milliseconds: 60_000 }),
-        ),
-      )
-      answered += fired.reduce((sum, { statuses }) => sum + (statuses['200'] ?? 0), 0)
-    }
+    while (minutesSince() < minute)
+      answered += await sendInPortions(scene, {
+        ...{ served: running.served, connections: plan.connections },
+        ...{ total: PORTION, portion: PORTION },
+        prepare: async (requests) => await prepare(scene, { requests }, running),
+      })
     const [pid = 0] = running.served.map((each) => each.pid)
     yield {
       name: 'endurance.memory',
@@ -103,6 +106,8 @@ async function* memoryRows(
     }
   }
 }
+
+const PORTION = 4_000
 
 async function stored(database: pg.Client): Promise<number> {
   const { rows } = await database.query('select count(*)::int as count from appraisals')

@@ -9,7 +9,7 @@
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { median } from './harness.ts'
 import { openReleaseScene, type ReleaseScene } from './service/release-scene.ts'
-import { type Load, measuredLoad, quantile, round } from './service/rounds.ts'
+import { type Load, measuredLoad, quantile, round, sendInPortions } from './service/rounds.ts'
 
 export interface ReleasePlan {
   readonly agents: number
@@ -49,7 +49,11 @@ export async function* releaseRows(
   const scene = await openReleaseScene(plan.agents)
   try {
     await sealMicros(plan.seals)
-    await warmUp(scene, plan)
+    await sendInPortions(scene, {
+      ...{ served: [scene.served], connections: plan.connections },
+      ...{ total: plan.warmUp, portion: plan.requests },
+      prepare: async (requests) => await prepare(scene, { requests }),
+    })
     const rounds: Round[] = []
     for (let n = 0; n < plan.rounds; n++) rounds.push(await peakRound(scene, plan))
     const of = (name: keyof Round) => median(rounds.map((each) => each[name]))
@@ -75,18 +79,6 @@ export async function* releaseRows(
 
 interface Round extends Load {
   readonly limitMicros: number
-}
-
-/** As for attestations (service/rounds.ts). */
-async function warmUp(scene: ReleaseScene, plan: ReleasePlan): Promise<void> {
-  const ports = [scene.served.port]
-  const connections = plan.connections / scene.generators.length
-  for (let left = plan.warmUp; left > 0; left -= plan.requests) {
-    await prepare(scene, { ...plan, requests: Math.min(left, plan.requests) })
-    await Promise.all(
-      scene.generators.map(({ fire }) => fire({ ports, connections, milliseconds: 60_000 })),
-    )
-  }
 }
 
 async function peakRound(
@@ -129,7 +121,7 @@ async function latencyRow(scene: ReleaseScene, plan: ReleasePlan, perSecond: num
 /** Proofs are good for a minute: just before they are sent. */
 async function prepare(
   { agents, generators }: Pick<ReleaseScene, 'agents' | 'generators'>,
-  { requests }: ReleasePlan,
+  { requests }: Pick<ReleasePlan, 'requests'>,
 ): Promise<void> {
   const each = Math.ceil(requests / generators.length)
   await Promise.all(

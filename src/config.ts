@@ -15,12 +15,7 @@ import {
 import { type SettingInForce, settingsInForce } from './config/in-force.ts'
 import { judged } from './config/judged.ts'
 import { type KeyBrokerConfig, keyBrokerOf, keyBrokerSettings } from './config/key-broker.ts'
-import {
-  type KeyEncryptionSetting,
-  keyEncryptionOf,
-  keySettings,
-  previousKeyOf,
-} from './config/key-settings.ts'
+import { type KeyEncryptionSettings, keyEncryptionsOf, keySettings } from './config/key-settings.ts'
 import { logWitnesses, type WitnessSetting } from './config/log-settings.ts'
 import { type OperatorEntry, operatorsOf } from './config/operators-file.ts'
 import { type Pin, policySettings } from './config/policy-settings.ts'
@@ -103,10 +98,7 @@ interface VendorConfig {
   readonly tcbUpdate: 'standard' | 'early'
 }
 
-export interface Secrets {
-  readonly keyEncryption: KeyEncryptionSetting
-  /** 32 bytes: still opens what it sealed. */
-  readonly previousKeyEncryptionKey: Uint8Array | undefined
+export interface Secrets extends KeyEncryptionSettings {
   /** Of a PostgreSQL, with the password in it; undefined: PGlite in the data directory. */
   readonly databaseUrl: string | undefined
   /** By the tenant's name. */
@@ -170,18 +162,18 @@ export function readConfig(sources: ConfigSources): ConfigReading {
   const mistakes: string[] = []
   const given = givenBy(sources, mistakes)
   const settings = judged(fileSchema, given, mistakes)
-  const keyEncryption = keyEncryptionOf(sources, given, mistakes)
-  const previousKeyEncryptionKey = previousKeyOf(sources, given, mistakes)
+  const encryptions = keyEncryptionsOf(sources, given, mistakes)
   const databaseUrl = databaseUrlOf(sources, given, mistakes)
   mistakes.push(...tenantMistakes(given), ...identityProviderContradictions(given))
   const tenants = tenantSecrets(sources, given, mistakes)
   const operators = operatorsOf(sources, given, mistakes)
   const hooks = webhookSecretsOf(sources, given, mistakes)
-  if (!settings || keyEncryption === undefined || mistakes.length > 0) return { mistakes }
+  if (!settings || encryptions === undefined || mistakes.length > 0) return { mistakes }
   return {
     config: configOf(settings),
     secrets: {
-      ...{ keyEncryption, previousKeyEncryptionKey, databaseUrl, tenants, operators },
+      ...encryptions,
+      ...{ databaseUrl, tenants, operators },
       webhooks: hooks,
     },
   }
@@ -248,13 +240,16 @@ function configOf({
   tenants: others,
   metricsPort,
   metricsHost,
-  keyEncryptionKeyFile: _,
-  previousKeyEncryptionKeyFile: ____,
-  keyEncryptionCommand: _____,
-  keyEncryptionHandle: ______,
-  transit: _______,
-  operatorsFile: __,
-  databaseUrlFile: ___,
+  keyEncryptionKeyFile: _keyFile,
+  keyEncryptionCommand: _command,
+  keyEncryptionHandle: _handle,
+  transit: _transit,
+  previousKeyEncryptionKeyFile: _previousKeyFile,
+  previousKeyEncryptionCommand: _previousCommand,
+  previousKeyEncryptionHandle: _previousHandle,
+  previousTransit: _previousTransit,
+  operatorsFile: _operatorsFile,
+  databaseUrlFile: _databaseUrlFile,
   identityProvider,
   rateLimits,
   trustedProxies,

@@ -17,7 +17,7 @@ import {
 import { measureTree, writeList } from './adapters/measured-tree.ts'
 import { endorsementLibrary } from './adapters/offline-bundle.ts'
 import { simulatedAnchors } from './adapters/simulated-anchors.ts'
-import { systemClock, systemRandom } from './adapters/system.ts'
+import { systemClock } from './adapters/system.ts'
 import { vendorAnchors } from './adapters/vendor-anchors.ts'
 import { openVendorEndorsements } from './adapters/vendor-endorsements.ts'
 import { vendorFetch } from './adapters/vendor-fetch.ts'
@@ -28,12 +28,12 @@ import { checksCommand } from './cli/checks.ts'
 import { collateralCommand } from './cli/collateral.ts'
 import { devCommand } from './cli/dev.ts'
 import { doctorCommand } from './cli/doctor.ts'
-import { explainCommand } from './cli/explain.ts'
 import { inspectCommand } from './cli/inspect.ts'
 import { measureCommand } from './cli/measure.ts'
-import { reappraiseCommand } from './cli/reappraise.ts'
 import { serveCommand } from './cli/serve.ts'
 import { verifyCommand } from './cli/verify.ts'
+import { agentCommands } from './compose/agent-commands.ts'
+import { askingCommands } from './compose/asking-commands.ts'
 import { keyEncryptionsOf } from './compose/key-encryption.ts'
 import { certs, openStoreUnlessHeld } from './compose/machine.ts'
 import { operationsCommands } from './compose/operations.ts'
@@ -58,6 +58,15 @@ interface Command {
   readonly run: (args: readonly string[]) => Promise<number>
 }
 
+const terminal = process.stderr.isTTY === true
+const asking = askingCommands({ output, sources, surroundings, colour, terminal, stopped })
+const agents = agentCommands({
+  ...{ output, colour, terminal, stopped },
+  write: writeOut,
+  cwd: () => process.cwd(),
+  here: { env: process.env, ownPid: process.pid, ownUid: process.geteuid?.() ?? 0 },
+})
+
 const commands: Readonly<Record<string, Command>> = {
   dev: {
     summary:
@@ -73,32 +82,8 @@ const commands: Readonly<Record<string, Command>> = {
         stopped,
       }),
   },
-  attest: {
-    summary: 'show a service where this runs, print its tokens, fetch a secret with them',
-    run: async (args) => {
-      const [{ attestCommand }, { attestHere, writeSecret }] = await Promise.all([
-        import('./cli/attest.ts'),
-        import('./compose/attest.ts'),
-      ])
-      return await attestCommand(args, { ...output, attest: attestHere, writeSecret })
-    },
-  },
-  agent: {
-    summary: 'run a program as a watched agent: its session, its tokens, its end',
-    run: async (args) => {
-      const [{ agentCommand }, { runAgentHere }] = await Promise.all([
-        import('./cli/agent.ts'),
-        import('./compose/agent.ts'),
-      ])
-      const { env, pid: ownPid } = process
-      const here = { env, ownPid, ownUid: process.geteuid?.() ?? 0, stopped }
-      return await agentCommand(args, {
-        ...output,
-        cwd: process.cwd(),
-        run: async (request, say) => await runAgentHere(request, say, here),
-      })
-    },
-  },
+  attest: agents.attest,
+  agent: agents.agent,
   serve: {
     summary: 'verify evidence and issue tokens over HTTP',
     run: async (args) =>
@@ -150,7 +135,7 @@ const commands: Readonly<Record<string, Command>> = {
     ...output,
     sources,
     colour,
-    terminal: process.stderr.isTTY === true,
+    terminal,
     write: writeOut,
     // Only who asks for it opens it.
     input: () => process.stdin,
@@ -169,93 +154,12 @@ const commands: Readonly<Record<string, Command>> = {
       )
     },
   },
-  explain: {
-    summary: 'why did an attestation end as it did? Asked of a running service',
-    run: async (args) =>
-      await explainCommand(args, { ...output, colour, files: localFiles, fetch: globalThis.fetch }),
-  },
-  keys: {
-    summary: 'the keys that sign tokens: list, rotate, revoke, store under another key',
-    run: async (args) => {
-      const [{ keysCommand }, { openStoredKeys }] = await Promise.all([
-        import('./cli/keys.ts'),
-        import('./compose/keys.ts'),
-      ])
-      return await keysCommand(args, {
-        ...output,
-        colour,
-        files: localFiles,
-        fetch: globalThis.fetch,
-        openKeys: (flags) => openStoredKeys(readConfig({ ...sources, flags }), surroundings),
-      })
-    },
-  },
-  log: {
-    summary: 'the transparency log: verify it, prove a decision, witness it',
-    run: async (args) => {
-      const [{ logCommand }, { keepDurably }] = await Promise.all([
-        import('./cli/log.ts'),
-        import('./adapters/durable-file.ts'),
-      ])
-      return await logCommand(args, {
-        ...output,
-        colour,
-        terminal: process.stderr.isTTY === true,
-        files: localFiles,
-        fetch: globalThis.fetch,
-        now: systemClock.now,
-        randomBytes: systemRandom.bytes,
-        keepFile: keepDurably,
-        wait: async (ms) => await sleep(ms),
-        stopped,
-      })
-    },
-  },
-  gateway: {
-    summary: 'tell nginx, Caddy or Envoy whether a request comes from an attested agent',
-    run: async (args) => {
-      const [{ gatewayCommand }, { startGateway }] = await Promise.all([
-        import('./cli/gateway.ts'),
-        import('./compose/gateway.ts'),
-      ])
-      return await gatewayCommand(args, {
-        ...output,
-        files: localFiles,
-        start: startGateway,
-        stopped,
-      })
-    },
-  },
-  model: {
-    summary: 'seal a model for attested agents, open it where it runs',
-    run: async (args) => {
-      const [{ modelCommand }, { modelDeps }] = await Promise.all([
-        import('./cli/model.ts'),
-        import('./compose/models.ts'),
-      ])
-      return await modelCommand(args, {
-        ...output,
-        ...modelDeps(writeOut),
-        terminal: process.stderr.isTTY === true,
-        files: localFiles,
-      })
-    },
-  },
-  plugin: {
-    summary: 'what does a WebAssembly plugin ask for, and would the sandbox load it?',
-    run: async (args) => {
-      const [{ pluginCommand }, { inspectPlugin }] = await Promise.all([
-        import('./cli/plugin.ts'),
-        import('./compose/plugins.ts'),
-      ])
-      return await pluginCommand(args, {
-        ...output,
-        colour,
-        files: localFiles,
-        inspect: inspectPlugin,
-      })
-    },
-  },
+  explain: asking.explain,
+  keys: asking.keys,
+  log: asking.log,
+  gateway: agents.gateway,
+  model: agents.model,
+  plugin: agents.plugin,
   simulate: {
     summary: 'many agents at once, against a service of one’s own',
     run: async (args) => {
@@ -267,7 +171,7 @@ const commands: Readonly<Record<string, Command>> = {
       void stopped().then(() => ending.abort())
       return await simulateCommand(args, {
         ...output,
-        terminal: process.stderr.isTTY === true,
+        terminal,
         fleet: simulatedFleet(ending.signal),
       })
     },
@@ -285,33 +189,8 @@ const commands: Readonly<Record<string, Command>> = {
         network: { fetch: vendorFetch, simulatedRoots: simulatedAnchors },
       }),
   },
-  session: {
-    summary: 'the agents that are watched while they run: who stands how, and what to do about it',
-    run: async (args) => {
-      const { sessionCommand } = await import('./cli/session.ts')
-      return await sessionCommand(args, {
-        ...output,
-        colour,
-        files: localFiles,
-        fetch: globalThis.fetch,
-      })
-    },
-  },
-  reappraise: {
-    summary: 'would what was let pass still pass? Revokes the tokens of what would not',
-    run: async (args) =>
-      await reappraiseCommand(args, {
-        ...output,
-        colour,
-        terminal: process.stderr.isTTY === true,
-        files: localFiles,
-        fetch: globalThis.fetch,
-        async *directly(question) {
-          const { reappraiseDirectly } = await import('./compose/reappraise.ts')
-          yield* reappraiseDirectly(question, readConfig(sources), surroundings)
-        },
-      }),
-  },
+  session: asking.session,
+  reappraise: asking.reappraise,
   inspect: {
     summary: 'what does this report, quote, certificate or collateral say?',
     run: async (args) => await inspectCommand(args, { ...output, colour, files: localFiles }),
@@ -329,7 +208,7 @@ const commands: Readonly<Record<string, Command>> = {
         tree: {
           measureTree,
           writeFile: writeList,
-          terminal: process.stderr.isTTY === true,
+          terminal,
         },
         async collector() {
           const { collectorDigest } = await import('../enclave/measure/collector-digest.ts')
@@ -347,7 +226,7 @@ const commands: Readonly<Record<string, Command>> = {
         library: openLibrary,
         wait: async (seconds) => await sleep(seconds * 1000),
         now: systemClock.now,
-        terminal: process.stderr.isTTY === true,
+        terminal,
       }),
   },
 }

@@ -213,7 +213,7 @@ export const problemTypes = {
   'resource-guarded': {
     status: 409,
     title: 'One operator may not loosen what guards this resource',
-    next: 'Put the secret under another name; or revoke every version first, and then put another secret.',
+    next: 'Put the secret under another name with `vouchsafe release put`; or revoke every version with `vouchsafe release revoke NAME --all`, and then give it another secret with `vouchsafe release rotate NAME --file FILE`.',
   },
   'broker-path-taken': {
     status: 409,
@@ -244,6 +244,11 @@ export const problemTypes = {
     status: 403,
     title: 'Operators have to agree first',
     next: 'Ask again with the same attested key once enough operators with the role secret-admin have agreed: `vouchsafe release approve ID`, with the id in `approval`.',
+  },
+  'release-needs-hardware': {
+    status: 403,
+    title: 'This resource is not given to simulated evidence',
+    next: 'Ask from a machine whose evidence a vendor signed. Operators, for what is no real secret: put another one with `vouchsafe release put NAME --file FILE --simulated accepted`; one that is there takes that only once all its versions are revoked (`vouchsafe release revoke NAME --all`, then `rotate`).',
   },
   'release-needs-session': {
     status: 403,

@@ -83,7 +83,7 @@ describe('what is accepted', () => {
           from: 'environment',
           secret: new Uint8Array(Buffer.from(KEY, 'hex')),
         },
-        previousKeyEncryptionKey: undefined,
+        previousKeyEncryption: undefined,
         databaseUrl: undefined,
         tenants: new Map([['default', { webhookSecret: undefined, opaToken: undefined }]]),
         operators: [],

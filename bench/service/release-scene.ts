@@ -54,7 +54,8 @@ async function putSecret(url: string): Promise<void> {
     journal: { record: () => {} },
     keyEncryption: [keyEncryptionBySecret('file', secret)] as const,
   }
-  const put = { tenant: 'default', name: RESOURCE, settings: {}, secret, by: 'bench' }
+  const settings = { acceptsSimulated: true }
+  const put = { tenant: 'default', name: RESOURCE, settings, secret, by: 'bench' }
   await putResource(room, put, new Date())
   await store.close()
 }

@@ -77,17 +77,39 @@ export async function measuredLoad(
  * to be compiled so, and after 30,000 a twentieth.
  */
 export async function warmUp(scene: Scene, plan: RoundPlan, running: Running): Promise<void> {
-  const ports = running.served.map(({ port }) => port)
-  const connections = plan.connections / scene.generators.length
-  for (let left = plan.warmUp * ports.length; left > 0; left -= plan.requests) {
-    await prepare(scene, { requests: Math.min(left, plan.requests) }, running)
-    // Until all are sent.
-    await Promise.all(
-      scene.generators.map(({ fire }) => fire({ ports, connections, milliseconds: LONGEST_MS })),
-    )
-  }
+  await sendInPortions(scene, {
+    ...{ served: running.served, connections: plan.connections },
+    ...{ total: plan.warmUp * running.served.length, portion: plan.requests },
+    prepare: async (requests) => await prepare(scene, { requests }, running),
+  })
 }
 
+/** Portions, since what is made ahead is good for a while only. Resolves, when all are sent, to how many were answered 200. */
+export async function sendInPortions(
+  { generators }: Pick<Scene, 'generators'>,
+  { served, connections, total, portion, prepare: make }: Portions,
+): Promise<number> {
+  const ports = served.map(({ port }) => port)
+  const order = { ports, connections: connections / generators.length, milliseconds: LONGEST_MS }
+  let answered = 0
+  for (let left = total; left > 0; left -= portion) {
+    await make(Math.min(left, portion))
+    const fired = await Promise.all(generators.map(({ fire }) => fire(order)))
+    answered += fired.reduce((sum, { statuses }) => sum + (statuses['200'] ?? 0), 0)
+  }
+  return answered
+}
+
+interface Portions {
+  readonly served: readonly Served[]
+  readonly connections: number
+  readonly total: number
+  readonly portion: number
+  /** Has the generators make so many requests. */
+  readonly prepare: (requests: number) => Promise<void>
+}
+
+/** What is not sent by then is not. */
 const LONGEST_MS = 120_000
 
 export async function prepare(

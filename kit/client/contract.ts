@@ -649,6 +649,7 @@ export type Operations = {
           readonly releasesPerMinute?: number | null
           readonly brokerPath?: string | null
           readonly requiresSession?: boolean
+          readonly acceptsSimulated?: boolean
         }
       },
       Done<
@@ -665,6 +666,7 @@ export type Operations = {
           readonly releasesPerMinute: number | null
           readonly brokerPath: string | null
           readonly requiresSession: boolean
+          readonly acceptsSimulated: boolean
           readonly next: string
         }
       >,
@@ -686,6 +688,7 @@ export type Operations = {
             readonly releasesPerMinute: number | null
             readonly brokerPath: string | null
             readonly requiresSession: boolean
+            readonly acceptsSimulated: boolean
             readonly versions: ReadonlyArray<{
               readonly version: number
               readonly createdAt: string
@@ -715,6 +718,7 @@ export type Operations = {
           readonly releasesPerMinute: number | null
           readonly brokerPath: string | null
           readonly requiresSession: boolean
+          readonly acceptsSimulated: boolean
           readonly versions: ReadonlyArray<{
             readonly version: number
             readonly createdAt: string

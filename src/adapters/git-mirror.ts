@@ -6,7 +6,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { HistoryFault } from '../policy/acceptance/acceptance.ts'
-import type { PolicyMirror } from '../service/ports.ts'
+import type { PolicyMirror } from '../service/policy-ports.ts'
 import { checkCredentials, type GitCredentials } from './git-credentials.ts'
 import { type MirrorCopy, mirrorCopy } from './git-mirror-copy.ts'
 import { mirrorRepository, type ObjectFormat, writeWhole } from './git-mirror-repository.ts'

@@ -24,7 +24,7 @@ const TIMEOUT_MS = 10_000
 const LARGEST_ANSWER = 4096
 const LARGEST_COMPLAINT = 512
 
-/** Keys of two programs, or of two handles, are different keys. */
+/** Keys of two handles are different keys; the program may change. */
 export function keyEncryptionByCommand(command: KeyCommand): KeyEncryption {
   const { handle } = command
   const id = createHash('sha256').update(`vouchsafe/key-encryption-handle/v1\0${handle}`).digest()

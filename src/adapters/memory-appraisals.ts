@@ -1,11 +1,7 @@
 /** Attestations with the evidence and the endorsements that they rest on, in memory. */
+import { type Endorsements, endorsements } from '../rats/endorsements.ts'
 import type { PendingLeaf } from '../service/log-ports.ts'
-import type {
-  AppraisalRecord,
-  KeptEndorsements,
-  RecordedAttestation,
-  Store,
-} from '../service/ports.ts'
+import type { AppraisalRecord, RecordedAttestation, Store } from '../service/ports.ts'
 import type { TokenRecord } from '../service/token-ports.ts'
 import { fault } from './memory-fault.ts'
 import { isUuid } from './uuid-text.ts'
@@ -37,7 +33,7 @@ interface MemoryAppraisals extends AppraisalStore {
 export function memoryAppraisals({ prepareTokens, queue }: Companions): MemoryAppraisals {
   const used = new Map<string, Date>()
   const appraisals = new Map<string, AppraisalRecord>()
-  const endorsements = new Map<string, KeptEndorsements['parts']>()
+  const sets = new Map<string, Endorsements>()
   const record: MemoryAppraisals['record'] = (attestation) => {
     const { challenge, appraisal, endorsements: held, tokens, leaf } = attestation
     if (used.has(challenge.id)) return 'challenge-used'
@@ -48,14 +44,14 @@ export function memoryAppraisals({ prepareTokens, queue }: Companions): MemoryAp
     keepTokens()
     used.set(challenge.id, challenge.expiresAt)
     appraisals.set(appraisal.id, appraisal)
-    if (held) endorsements.set(held.digest, held.parts)
+    if (held && !sets.has(held.digest)) sets.set(held.digest, endorsements(held.parts))
     return 'recorded'
   }
   return {
     record,
     recordAttestation: async (attestation) => record(attestation),
     findAppraisal: async (id) => appraisals.get(id),
-    findEndorsements: async (digest) => endorsements.get(digest),
+    findEndorsements: async (digest) => sets.get(digest),
     async appraisalsOf(tenant, { since, limit, before }) {
       if (before && !isUuid(before.id)) return []
       return [...appraisals.values()]
@@ -68,7 +64,7 @@ export function memoryAppraisals({ prepareTokens, queue }: Companions): MemoryAp
       const gone = [...appraisals.values()].filter(({ at }) => at < before)
       for (const { id } of gone) appraisals.delete(id)
       const needed = new Set([...appraisals.values()].map((kept) => kept.endorsementsDigest))
-      for (const digest of endorsements.keys()) if (!needed.has(digest)) endorsements.delete(digest)
+      for (const digest of sets.keys()) if (!needed.has(digest)) sets.delete(digest)
       return gone.length
     },
     async pruneChallenges(before) {

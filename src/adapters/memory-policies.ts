@@ -6,8 +6,8 @@ import type {
   DriftReport,
   EnforcementPoint,
   PolicyRecord,
-  Store,
-} from '../service/ports.ts'
+} from '../service/policy-ports.ts'
+import type { Store } from '../service/ports.ts'
 import type { Publish } from './memory-events.ts'
 import { policyEvent } from './store-events.ts'
 

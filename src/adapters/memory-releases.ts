@@ -15,8 +15,8 @@ import type { MemorySessions } from './memory-sessions.ts'
 export interface Companions {
   /** Throws, and queues none, where one of these leaves waits already. */
   readonly queue: (leaves: readonly PendingLeaf[]) => void
-  /** There is such a token of this tenant, neither revoked nor expired at `at`. */
-  readonly isLive: (jti: string, tenant: string, at: Date) => boolean
+  /** There is such a token of this tenant, of the form that this face takes, neither revoked nor expired at `at`. */
+  readonly isLive: (jti: string, by: Pick<ReleaseRecord, 'face' | 'tenant' | 'at'>) => boolean
   readonly proofs: {
     readonly isUsed: (id: string) => boolean
     readonly use: (id: string, expiresAt: Date) => void
@@ -37,12 +37,9 @@ export function memoryReleases({
 }: Companions): ReleaseStore {
   const { known, ...resources } = memoryResources(queue)
   const { isGiven, forget: forgetApprovals, ...approvals } = memoryApprovals(queue)
-  const { isAttested, ...sessions } = memoryBrokerSessions(queue)
   const releases = new Map<string, ReleaseRecord>()
   const counts = releaseCounts()
 
-  const isHeld = (face: ReleaseRecord['face'], jti: string, tenant: string, at: Date) =>
-    face === 'releases' ? isLive(jti, tenant, at) : isAttested(jti, tenant, at)
   const isBehind = (tenant: string, commit: string) => (acceptedCommit(tenant) ?? commit) !== commit
   const hasVersion = ({ tenant, resource, version }: ReleaseRecord) =>
     known(tenant, resource)?.versions.some(
@@ -51,14 +48,14 @@ export function memoryReleases({
 
   function refusalOf(recorded: RecordedRelease): ReleaseRefusal | undefined {
     const { release, revision, proof, approval } = recorded
-    const { at, tenant, resource, face, jti, policyCommit } = release
-    if (!isHeld(face, jti, tenant, at)) return 'token-revoked'
-    if (face === 'releases' && !isHeard(jti, tenant, recorded.session)) return 'session-over'
+    const { tenant, resource, jti, policyCommit } = release
+    if (!isLive(jti, release)) return 'token-revoked'
+    if (!isHeard(jti, tenant, recorded.session)) return 'session-over'
     if (proof && proofs.isUsed(proof.id)) return 'proof-used'
     if (isBehind(tenant, policyCommit)) return 'policy-behind'
     if (known(tenant, resource)?.revision !== revision) return 'resource-changed'
     if (!hasVersion(release)) return 'version-revoked'
-    if (approval && !isGiven(approval, at)) return 'approval-missing'
+    if (approval && !isGiven(approval, release.at)) return 'approval-missing'
     if (!counts.hasRoom(recorded)) return 'too-many-releases'
     return undefined
   }
@@ -66,7 +63,7 @@ export function memoryReleases({
   return {
     ...resources,
     ...approvals,
-    ...sessions,
+    ...memoryBrokerSessions(),
     async recordRelease(recorded) {
       const refusal = refusalOf(recorded)
       if (refusal) return refusal
@@ -83,9 +80,8 @@ export function memoryReleases({
     async renewLease(id, { at, until, jti, proof, policyCommit, session }) {
       const release = releases.get(id)
       if (!release?.leaseUntil || release.leaseUntil < at) return 'lease-over'
-      if (!isHeld(release.face, jti, release.tenant, at)) return 'token-revoked'
-      if (release.face === 'releases' && !isHeard(jti, release.tenant, session))
-        return 'session-over'
+      if (!isLive(jti, { ...release, at })) return 'token-revoked'
+      if (!isHeard(jti, release.tenant, session)) return 'session-over'
       if (proofs.isUsed(proof.id)) return 'proof-used'
       if (isBehind(release.tenant, policyCommit)) return 'policy-behind'
       if (!hasVersion(release)) return 'version-revoked'

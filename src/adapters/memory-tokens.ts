@@ -51,9 +51,13 @@ export function memoryTokens({ publish, queue }: Companions): TokenStore & {
         for (const token of tokens) known.set(token.jti, { ...token, revocation: undefined })
       }
     },
-    isLive(jti, tenant, at) {
+    isLive(jti, { face, tenant, at }) {
       const token = known.get(jti)
-      return token?.tenant === tenant && isLive(at)(token)
+      return (
+        token?.tenant === tenant &&
+        (token.form === 'broker') === (face === 'key-broker') &&
+        isLive(at)(token)
+      )
     },
     ofSessions: {
       sessionOf(jti) {

@@ -26,7 +26,6 @@ import { inLanes, inOrder, lanesFor, through } from './in-order.ts'
 import type { ModelProgress } from './model-seal.ts'
 import type { ModelSource, SealedBytes } from './model-source.ts'
 import { unusable } from './model-tree.ts'
-import type { Bytes } from './model-worker-messages.ts'
 import type { ModelWorkers } from './model-workers.ts'
 
 const AHEAD = 2
@@ -147,31 +146,26 @@ async function stream(streaming: Streaming): Promise<void> {
   const { file, digest, modelKey, sealed, sink, workers, ahead, told } = streaming
   const seal = readHeader(modelKey, file, await sealed.read(HEADER_BYTES))
   const count = chunkCount(file.bytes)
-  const spare: Bytes[] = []
+  const memory = workers.memory()
   const opened = inOrder(count, AHEAD + ahead, async (counter) => {
-    const size = sealedChunkBytes(file.bytes, counter)
-    const chunk = await sealed.read(size, spare.pop())
-    if (chunk.length !== size)
-      throw refused(file, counter, `${chunk.length} bytes`, `${size} bytes`)
-    const turned = await workers.open(seal, chunkPlace(file.bytes, counter), chunk)
-    if (!turned)
-      throw refused(
-        file,
-        counter,
-        'bytes that were not sealed for this place',
-        'the chunk that was',
-      )
-    spare.push(turned.spent)
-    return turned.bytes
+    const chunk = memory.take(sealedChunkBytes(file.bytes, counter))
+    const { length } = await sealed.read(chunk.bytes.length, chunk.bytes)
+    if (length !== chunk.bytes.length)
+      throw refused(file, counter, `${length} bytes`, `${chunk.bytes.length} bytes`)
+    const plaintext = await workers.open(seal, chunkPlace(file.bytes, counter), chunk)
+    if (plaintext) return plaintext
+    throw refused(file, counter, 'bytes that were not sealed for this place', 'the chunk that was')
   })
   const hash = workers.hash()
+  const hashed = through(opened, AHEAD, async (chunk) => {
+    await hash.update(chunk)
+    return chunk
+  })
   try {
-    for await (const bytes of through(opened, AHEAD, (chunk) => hash.update(chunk))) {
-      const { length, buffer } = bytes
-      await sink.write(bytes)
-      told(length)
-      // Freed now and not when it is collected: there are gigabytes of them.
-      if (!buffer.detached) buffer.transfer(0)
+    for await (const chunk of hashed) {
+      await sink.write(chunk.bytes)
+      told(chunk.bytes.length)
+      memory.giveBack(chunk)
     }
     const more = await sealed.read(1)
     if (more.length > 0)
@@ -180,6 +174,8 @@ async function stream(streaming: Streaming): Promise<void> {
     // Ends the hash, which would wait for ever.
     await hash.digest()
     throw cause
+  } finally {
+    memory.giveAllBack()
   }
   const observed = await hash.digest()
   if (observed !== digest)

@@ -14,8 +14,7 @@ import {
 import type { Sha256 } from '../seal/oms-root.ts'
 import { inOrder, through } from './in-order.ts'
 import { assertUnchanged, openTreeFile, type TreeFile, unusable } from './model-tree.ts'
-import type { Bytes } from './model-worker-messages.ts'
-import type { ModelWorkers } from './model-workers.ts'
+import { type Chunk, frontOf, type ModelWorkers } from './model-workers.ts'
 
 /** Chunks read but not hashed, and hashed but not encrypted: what bounds the memory of one file. */
 const AHEAD = 2
@@ -71,56 +70,60 @@ async function write(
   const plain = workers.hash()
   const sealed = workers.hash()
   const count = chunkCount(tree.bytes)
-  const spare: Bytes[] = []
+  const memory = workers.memory()
   let written = 0
   const put = async (bytes: Uint8Array) => {
     await writeAll(target, bytes, written)
     written += bytes.length
   }
-  await put(await sealed.update(new Uint8Array(header)))
-
   const read = inOrder(count, AHEAD, async (counter) => {
-    const size = sealedChunkBytes(tree.bytes, counter) - TAG_BYTES
-    return await readChunk(source, { at: counter * CHUNK_BYTES, size, into: spare.pop() })
-  })
-  const hashed = through(read, AHEAD, (bytes) => plain.update(bytes))
-  let counter = 0
-  const encrypted = through(hashed, ahead, async (bytes) => {
-    const place = chunkPlace(tree.bytes, counter)
-    counter += 1
-    const chunk = await workers.seal(seal, place, bytes)
-    spare.push(chunk.spent)
+    const chunk = memory.take(sealedChunkBytes(tree.bytes, counter))
+    await readChunk(source, counter * CHUNK_BYTES, textIn(chunk).bytes)
     return chunk
   })
-  const ready = through(encrypted, AHEAD, async ({ bytes, tag }) => {
-    return { bytes: await sealed.update(bytes, tag), tag }
+  const hashed = through(read, AHEAD, async (chunk) => {
+    await plain.update(textIn(chunk))
+    return chunk
   })
-  for await (const { bytes, tag } of ready) {
-    const { length, buffer } = bytes
-    await put(bytes)
-    await put(tag)
-    told(length)
-    // Freed now and not when it is collected: there are gigabytes of them.
-    buffer.transfer(0)
+  let counter = 0
+  const encrypted = through(hashed, ahead, async (chunk) => {
+    const place = chunkPlace(tree.bytes, counter)
+    counter += 1
+    await workers.seal(seal, place, chunk)
+    return chunk
+  })
+  const ready = through(encrypted, AHEAD, async (chunk) => {
+    await sealed.update(chunk)
+    return chunk
+  })
+  try {
+    const first = memory.take(header.length)
+    first.bytes.set(header)
+    await sealed.update(first)
+    await put(first.bytes)
+    memory.giveBack(first)
+    for await (const chunk of ready) {
+      await put(chunk.bytes)
+      told(textIn(chunk).bytes.length)
+      memory.giveBack(chunk)
+    }
+  } finally {
+    memory.giveAllBack()
   }
   return { digest: await plain.digest(), sealed: await sealed.digest() }
 }
 
-async function readChunk(
-  source: FileHandle,
-  {
-    at,
-    size,
-    into,
-  }: { readonly at: number; readonly size: number; readonly into: Bytes | undefined },
-): Promise<Bytes> {
-  const bytes = into?.length === size ? into : new Uint8Array(size)
-  for (let filled = 0; filled < size; ) {
-    const { bytesRead } = await source.read(bytes, filled, size - filled, at + filled)
+/** Without the room for the tag. */
+function textIn(chunk: Chunk): Chunk {
+  return frontOf(chunk, chunk.bytes.length - TAG_BYTES)
+}
+
+async function readChunk(source: FileHandle, at: number, into: Uint8Array): Promise<void> {
+  for (let filled = 0; filled < into.length; ) {
+    const { bytesRead } = await source.read(into, filled, into.length - filled, at + filled)
     if (bytesRead === 0) throw unusable('a file became shorter while it was read')
     filled += bytesRead
   }
-  return bytes
 }
 
 /** A disk may take less than it is given. */

@@ -7,7 +7,6 @@ import { LONGEST_MANIFEST, type SealedFile } from '../seal/model-manifest.ts'
 import { ModelRefused } from '../seal/model-refused.ts'
 import { LONGEST_BUNDLE } from '../seal/oms-bundle.ts'
 import { messageOf, unusable } from './model-tree.ts'
-import type { Bytes } from './model-worker-messages.ts'
 
 export const MANIFEST_NAME = 'sealed-model.json'
 /** OpenSSF Model Signing 1.0, section 9. */
@@ -22,11 +21,8 @@ export interface ModelSource {
 
 /** One sealed file, from its beginning. */
 export interface SealedBytes {
-  /**
-   * The next `size` bytes, into `into` where that has just this size; fewer when it ends before. Calls need not wait for one
-   * another.
-   */
-  readonly read: (size: number, into?: Bytes) => Promise<Bytes>
+  /** The next `size` bytes, in `into` where there is one, of just this size; fewer when it ends before. Calls need not wait. */
+  readonly read: (size: number, into?: Uint8Array) => Promise<Uint8Array>
   readonly close: () => Promise<void>
 }
 
@@ -62,17 +58,16 @@ export function folderSource(folder: string): ModelSource {
 function bytesOf(opened: FileHandle): SealedBytes {
   let position = 0
   return {
-    async read(size, into) {
+    async read(size, into = new Uint8Array(size)) {
       const from = position
       position += size
-      const bytes = into?.length === size ? into : new Uint8Array(size)
       let filled = 0
       while (filled < size) {
-        const { bytesRead } = await opened.read(bytes, filled, size - filled, from + filled)
+        const { bytesRead } = await opened.read(into, filled, size - filled, from + filled)
         if (bytesRead === 0) break
         filled += bytesRead
       }
-      return filled === size ? bytes : bytes.slice(0, filled)
+      return into.subarray(0, filled)
     },
     close: async () => await opened.close(),
   }

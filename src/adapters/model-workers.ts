@@ -4,40 +4,53 @@
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { CHUNK_BYTES, type ChunkPlace, type FileSeal } from '../seal/model-chunk.ts'
+import { CHUNK_BYTES, type ChunkPlace, type FileSeal, TAG_BYTES } from '../seal/model-chunk.ts'
 import type { Sha256 } from '../seal/oms-root.ts'
-import type { Answer, Answered, Asked, Bytes, Task } from './model-worker-messages.ts'
+import type { Answer, Answered, Message, Task } from './model-worker-messages.ts'
 
 /** More than the memory of a machine can feed. */
 const MOST_WORKERS = 8
 /** SHA-256 takes about twice as long as AES-256-GCM, where the processor has instructions for both. */
 const HASH_COST = 2
+const SLOT_BYTES = CHUNK_BYTES + TAG_BYTES
 /** More than is under way of one file at a time. */
 const STREAM_COST = 8 * CHUNK_BYTES
 
 export interface ModelWorkers {
   readonly count: number
-  /** Both take `bytes` away from the caller. */
-  readonly seal: (seal: FileSeal, place: ChunkPlace, bytes: Bytes) => Promise<SealedChunk>
-  /** Undefined: it was not sealed for this place. */
-  readonly open: (seal: FileSeal, place: ChunkPlace, bytes: Bytes) => Promise<Turned | undefined>
+  /** Memory for the chunks of one file. */
+  readonly memory: () => ChunkMemory
+  /** Plaintext with room for the tag behind it into a sealed chunk, in place. */
+  readonly seal: (seal: FileSeal, place: ChunkPlace, chunk: Chunk) => Promise<void>
+  /** A sealed chunk into its plaintext, in place. Undefined: it was not sealed for this place. */
+  readonly open: (seal: FileSeal, place: ChunkPlace, chunk: Chunk) => Promise<Chunk | undefined>
   readonly hash: () => StreamHash
   readonly close: () => Promise<void>
 }
 
-export interface Turned {
-  readonly bytes: Bytes
-  /** What was read, to be read into again. */
-  readonly spent: Bytes
+export interface ChunkMemory {
+  /** `size`: one sealed chunk at the most. Holds what was there before. */
+  readonly take: (size: number) => Chunk
+  /** To be used again. */
+  readonly giveBack: (chunk: Chunk) => void
+  /** Once nothing is under way. */
+  readonly giveAllBack: () => void
 }
 
-export interface SealedChunk extends Turned {
-  readonly tag: Uint8Array
+/** Bytes that all threads see. They are somebody else's while a promise over them has not resolved. */
+export interface Chunk {
+  readonly slot: number
+  readonly bytes: Uint8Array
+}
+
+/** The first bytes of it. */
+export function frontOf({ slot, bytes }: Chunk, size: number): Chunk {
+  return { slot, bytes: bytes.subarray(0, size) }
 }
 
 export interface StreamHash {
-  /** In the order of the calls, and then `tail`; resolves to the same bytes, which it takes away meanwhile. */
-  readonly update: (bytes: Bytes, tail?: Uint8Array) => Promise<Bytes>
+  /** In the order of the calls. */
+  readonly update: (chunk: Chunk) => Promise<void>
   /** Once, after the last update. */
   readonly digest: () => Promise<Sha256>
 }
@@ -58,14 +71,25 @@ interface Waiting {
 
 export function openModelWorkers(): ModelWorkers {
   const count = Math.min(MOST_WORKERS, Math.max(2, availableParallelism()))
+  const memories: SharedArrayBuffer[] = []
+  const free: number[] = []
   // Not before there is something to do: whatever is refused beforehand is refused at once.
   let begun: readonly Thread[] | undefined
-  const idlestThread = () => {
+  const threads = () => {
     begun ??= Array.from({ length: count }, startThread)
-    return idlest(begun)
+    return begun
   }
   let lastId = 0
   let lastStream = 0
+
+  /** As many as were ever in use at once. */
+  function newSlot(): number {
+    const memory = new SharedArrayBuffer(SLOT_BYTES)
+    const slot = memories.push(memory) - 1
+    const shown: Message = { kind: 'shown', slot, memory }
+    for (const { worker } of threads()) worker.postMessage(shown)
+    return slot
+  }
 
   function ask(thread: Thread, task: Task, cost: number): Promise<Answer> {
     lastId += 1
@@ -74,38 +98,54 @@ export function openModelWorkers(): ModelWorkers {
       if (thread.over !== undefined) throw thread.over
       thread.waiting.set(id, { resolve, reject, cost })
       thread.load += cost
-      const asked: Asked = { id, task }
-      thread.worker.postMessage(asked, 'bytes' in task ? [task.bytes.buffer] : [])
+      const asked: Message = { kind: 'asked', id, task }
+      thread.worker.postMessage(asked)
     })
   }
 
   return {
     count,
-    async seal(seal, place, bytes) {
-      const task = { kind: 'seal', seal, place, bytes } as const
-      const answer = await ask(idlestThread(), task, bytes.length)
-      if (answer.kind === 'sealed') return answer
-      throw unexpected(answer)
+    memory() {
+      const taken = new Set<number>()
+      return {
+        take(size) {
+          const slot = free.pop() ?? newSlot()
+          taken.add(slot)
+          return { slot, bytes: new Uint8Array(memories[slot] ?? missing(slot), 0, size) }
+        },
+        giveBack({ slot }) {
+          if (taken.delete(slot)) free.push(slot)
+        },
+        giveAllBack() {
+          free.push(...taken)
+          taken.clear()
+        },
+      }
     },
-    async open(seal, place, bytes) {
-      const task = { kind: 'open', seal, place, bytes } as const
-      const answer = await ask(idlestThread(), task, bytes.length)
-      if (answer.kind === 'opened') return answer
+    async seal(seal, place, chunk) {
+      const task = { kind: 'seal', seal, place, region: regionOf(chunk) } as const
+      const answer = await ask(idlest(threads()), task, chunk.bytes.length)
+      if (answer.kind !== 'done') throw unexpected(answer)
+    },
+    async open(seal, place, chunk) {
+      const { length } = chunk.bytes
+      const task = { kind: 'open', seal, place, region: regionOf(chunk) } as const
+      const answer = await ask(idlest(threads()), task, length)
+      if (answer.kind === 'done') return frontOf(chunk, length - TAG_BYTES)
       if (answer.kind === 'refused') return undefined
       throw unexpected(answer)
     },
     hash() {
       lastStream += 1
       const stream = lastStream
-      const thread = idlestThread()
+      const thread = idlest(threads())
       // The next stream begins elsewhere, and so do chunks while there is room: a hash that waits holds up its file.
       thread.load += STREAM_COST
       return {
-        async update(bytes, tail) {
-          const cost = bytes.length * HASH_COST
-          const answer = await ask(thread, { kind: 'hash', stream, bytes, tail }, cost)
-          if (answer.kind === 'hashed') return answer.bytes
-          throw unexpected(answer)
+        async update(chunk) {
+          const task = { kind: 'hash', stream, region: regionOf(chunk) } as const
+          const answer = await ask(thread, task, chunk.bytes.length * HASH_COST)
+          if (answer.kind !== 'done') throw unexpected(answer)
         },
         async digest() {
           const answer = await ask(thread, { kind: 'digest', stream }, 0)
@@ -119,6 +159,14 @@ export function openModelWorkers(): ModelWorkers {
       await Promise.all((begun ?? []).map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function regionOf({ slot, bytes: { length } }: Chunk) {
+  return { slot, length }
+}
+
+function missing(slot: number): never {
+  throw new RangeError(`there is no memory ${slot}`)
 }
 
 function startThread(): Thread {

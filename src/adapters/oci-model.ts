@@ -18,7 +18,6 @@ import {
   SIGNATURE_NAME,
   sealedFileName,
 } from './model-source.ts'
-import type { Bytes } from './model-worker-messages.ts'
 import type { OciRegistry } from './oci-registry.ts'
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
@@ -156,8 +155,7 @@ function streamed(pieces: AsyncIterable<Uint8Array>): SealedBytes {
   // One after another, whoever asks.
   let last: Promise<unknown> = Promise.resolve()
 
-  async function next(size: number, into: Bytes | undefined): Promise<Bytes> {
-    const bytes = into?.length === size ? into : new Uint8Array(size)
+  async function next(size: number, into: Uint8Array): Promise<Uint8Array> {
     let filled = 0
     while (filled < size) {
       if (left.length === 0) {
@@ -166,14 +164,14 @@ function streamed(pieces: AsyncIterable<Uint8Array>): SealedBytes {
         left = value
       }
       const taken = left.subarray(0, size - filled)
-      bytes.set(taken, filled)
+      into.set(taken, filled)
       filled += taken.length
       left = left.subarray(taken.length)
     }
-    return filled === size ? bytes : bytes.slice(0, filled)
+    return into.subarray(0, filled)
   }
   return {
-    read(size, into) {
+    read(size, into = new Uint8Array(size)) {
       const turn = last.then(() => next(size, into))
       last = turn.catch(() => {})
       return turn

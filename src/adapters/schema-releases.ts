@@ -25,6 +25,7 @@ export const resources = pgTable(
     releasesPerMinute: integer('releases_per_minute'),
     brokerPath: text('broker_path'),
     requiresSession: boolean('requires_session').notNull(),
+    acceptsSimulated: boolean('accepts_simulated').notNull().default(false),
     revision: integer().notNull(),
     /** Minutes since 1970; written only where there is a limit. */
     countedMinute: integer('counted_minute').notNull().default(0),

@@ -5,7 +5,8 @@
  */
 import { index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { AcceptedState } from '../policy/acceptance/acceptance.ts'
-import type { DriftEntry, EnforcementPoint, Verdict } from '../service/ports.ts'
+import type { DriftEntry, EnforcementPoint } from '../service/policy-ports.ts'
+import type { Verdict } from '../service/ports.ts'
 import { bytea, instant } from './schema-columns.ts'
 
 /** Narrow on purpose: it is written once per attestation and read never. */

@@ -1,7 +1,7 @@
 /** One acceptance of a policy: compare-and-swap, its link in the history, its leaf and its event, in one transaction. */
 import { linkAfter } from '../service/acceptance-chain.ts'
 import type { PendingLeaf } from '../service/log-ports.ts'
-import type { AcceptanceLink, PolicyRecord } from '../service/ports.ts'
+import type { AcceptanceLink, PolicyRecord } from '../service/policy-ports.ts'
 import type { SqlEngine, SqlSession } from './sql-engine.ts'
 import { publish } from './sql-events.ts'
 import { queueLeaves } from './sql-leaves.ts'

@@ -66,12 +66,12 @@ async function lookUp(
 async function settle(session: SqlSession, resource: Resource): Promise<void> {
   await session.rows({
     text: `insert into resources (tenant, name, use, approvals, lease_seconds, releases_per_minute,
-        broker_path, requires_session, revision)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        broker_path, requires_session, accepts_simulated, revision)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
       on conflict (tenant, name) do update set use = excluded.use, approvals = excluded.approvals,
         lease_seconds = excluded.lease_seconds, releases_per_minute = excluded.releases_per_minute,
         broker_path = excluded.broker_path, requires_session = excluded.requires_session,
-        revision = excluded.revision`,
+        accepts_simulated = excluded.accepts_simulated, revision = excluded.revision`,
     values: [
       resource.tenant,
       resource.name,
@@ -81,6 +81,7 @@ async function settle(session: SqlSession, resource: Resource): Promise<void> {
       resource.releasesPerMinute ?? null,
       resource.brokerPath ?? null,
       resource.requiresSession,
+      resource.acceptsSimulated,
       resource.revision,
     ],
   })

@@ -95,10 +95,11 @@ function recordOf(row: AppraisalRow, found: Found): AppraisalRecord {
   }
 }
 
-/** Throws where it is gone: evidence without it would read as something else. TypeError: a fault of this one (sql-group-commit.ts). */
+/** Throws where it is gone, or cannot be read: evidence without it would read as something else. TypeError: a fault of this one (sql-group-commit.ts). */
 function present<T>(found: ReadonlyMap<string, T>, digest: string): T {
   const content = found.get(digest)
-  if (content === undefined) throw new TypeError(`${digest}, a part of an appraisal, is gone`)
+  if (content === undefined)
+    throw new TypeError(`${digest}, a part of an appraisal, is gone or was altered`)
   return content
 }
 

@@ -1,20 +1,15 @@
 /** Handshakes of the Key Broker protocol, on SQL. */
-import { and, asc, eq, gt, inArray, isNull } from 'drizzle-orm'
-import type {
-  AttestedBrokerSession,
-  BrokerSession,
-  BrokerSessionStore,
-} from '../service/release-ports.ts'
+import { and, eq, gt, isNull } from 'drizzle-orm'
+import type { BrokerSession, BrokerSessionStore } from '../service/release-ports.ts'
 import { brokerSessions } from './schema-releases.ts'
 import { answered } from './sql-answered.ts'
-import type { SqlEngine, SqlSession } from './sql-engine.ts'
-import { queueLeaves } from './sql-leaves.ts'
+import type { SqlEngine } from './sql-engine.ts'
 import { deleteOld } from './sql-prune.ts'
 import { storable } from './storable-text.ts'
 
 export function sqlBrokerSessions(engine: SqlEngine): BrokerSessionStore {
   const { database } = engine
-  const { id: key, tenant, expiresAt, spentAt, attestedAt, attestedUntil } = brokerSessions
+  const { id: key, expiresAt, spentAt, attestedAt } = brokerSessions
   return {
     openBrokerSession: ({ attested, ...session }) =>
       answered(async () => {
@@ -52,35 +47,6 @@ export function sqlBrokerSessions(engine: SqlEngine): BrokerSessionStore {
           throw new Error('there is no session of that id that waits to be attested')
       }),
 
-    attestedBrokerSessions: (of, { at, limit, after = '' }) =>
-      answered(async () => {
-        const rows = await database
-          .select()
-          .from(brokerSessions)
-          .where(and(eq(tenant, of), gt(attestedUntil, at), gt(key, after)))
-          .orderBy(asc(key))
-          .limit(limit)
-        return rows.flatMap((row) => attestedOnly(sessionOf(row)))
-      }),
-
-    endBrokerSessions: (ids, at, leafOf) =>
-      answered(async () => {
-        // What a leaf is made of never changes, so it may be read before.
-        const named = await database
-          .select()
-          .from(brokerSessions)
-          .where(inArray(key, [...ids]))
-          .orderBy(asc(key))
-        return await engine.transaction(async (session) => {
-          const ended = await endLive(session, ids, at)
-          const sessions = named
-            .filter(({ id }) => ended.has(id))
-            .flatMap((row) => attestedOnly(sessionOf(row)))
-          await queueLeaves(session, sessions.map(leafOf))
-          return sessions
-        })
-      }),
-
     // The first condition is what the index finds; few of what it finds fails the second.
     pruneBrokerSessions: (before) =>
       answered(async () => {
@@ -88,31 +54,6 @@ export function sqlBrokerSessions(engine: SqlEngine): BrokerSessionStore {
         return await deleteOld(engine, { table: 'broker_sessions', condition }, before)
       }),
   }
-}
-
-/** Whoever records a release by one of them holds its row until the commit (sql-release-grounds.ts). */
-async function endLive(
-  session: SqlSession,
-  ids: readonly string[],
-  at: Date,
-): Promise<ReadonlySet<unknown>> {
-  const names = { type: 'text', elements: ids } as const
-  // Locked in one order by everybody, so that two that end the same sessions never wait in a circle.
-  await session.rows({
-    text: 'select id from broker_sessions where id = any ($1::text[]) order by id for no key update',
-    values: [names],
-  })
-  const rows = await session.rows({
-    text: `update broker_sessions set attested_until = $2
-      where id = any ($1::text[]) and attested_until > $2 returning id`,
-    values: [names, at],
-  })
-  return new Set(rows.map(({ id }) => id))
-}
-
-function attestedOnly(session: BrokerSession): readonly AttestedBrokerSession[] {
-  const { attested } = session
-  return attested ? [{ ...session, attested }] : []
 }
 
 function columnsOf({ at, expiresAt, ...rest }: NonNullable<BrokerSession['attested']>) {

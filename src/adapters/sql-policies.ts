@@ -1,6 +1,6 @@
 /** Accepted policies and who enforces them, on SQL. */
 import { and, asc, desc, eq, inArray, lt } from 'drizzle-orm'
-import type { DriftReport, PolicyRecord, Store } from '../service/ports.ts'
+import type { DriftReport, PolicyRecord, PolicyStore } from '../service/policy-ports.ts'
 import {
   driftReports,
   enforcementPoints,
@@ -14,21 +14,6 @@ import type { Database, SqlEngine } from './sql-engine.ts'
 
 /** Three values a row, and a statement takes 65,535. */
 const ROWS_PER_STATEMENT = 10_000
-
-type PolicyStore = Pick<
-  Store,
-  | 'policyOf'
-  | 'policyHeadOf'
-  | 'acceptPolicy'
-  | 'acceptancesOf'
-  | 'firstSeen'
-  | 'pruneSightings'
-  | 'keepDrift'
-  | 'latestDrift'
-  | 'reportEnforcement'
-  | 'enforcementPoints'
-  | 'pruneEnforcementPoints'
->
 
 export function sqlPolicies(engine: SqlEngine): PolicyStore {
   const { database } = engine

@@ -3,7 +3,7 @@
  * lately is not read again: whoever judges the evidence of a fleet anew needs the same few certificates and lists for all of it.
  */
 import { and, eq, sql } from 'drizzle-orm'
-import type { EndorsementParts } from '../rats/endorsements.ts'
+import { type Endorsements, endorsements } from '../rats/endorsements.ts'
 import { recentValues } from '../recent-values.ts'
 import type { RecordedFinding } from '../service/ports.ts'
 import { decodeParts } from './endorsement-cache-encoding.ts'
@@ -14,13 +14,13 @@ export interface ContentReader {
   readonly findings: Shelf<readonly RecordedFinding[]>
   readonly auxblobs: Shelf<Uint8Array>
   readonly eventLogs: Shelf<Uint8Array>
-  readonly endorsements: Shelf<EndorsementParts>
+  readonly endorsements: Shelf<Endorsements>
   /** After rows may have gone. */
   readonly forget: () => void
 }
 
 export interface Shelf<T> {
-  /** Of those that there are, by digest. Nobody may change them: others have the same. */
+  /** Of those that there are, by digest; what cannot be read is none. Nobody may change them: others have the same. */
   readonly find: (digests: Iterable<string>) => Promise<ReadonlyMap<string, T>>
   readonly forget: () => void
 }
@@ -44,7 +44,7 @@ export function contentReader(database: Database): ContentReader {
     findings: shelf(read, 'findings', findingsIn),
     auxblobs: shelf(read, 'auxblob', (content) => content),
     eventLogs: shelf(read, 'event-log', (content) => content),
-    endorsements: shelf(read, 'endorsements', decodeParts),
+    endorsements: shelf(read, 'endorsements', (content) => endorsements(decodeParts(content))),
   }
   return {
     ...shelves,
@@ -59,7 +59,11 @@ type Read = (
   digests: readonly string[],
 ) => Promise<readonly { readonly digest: string; readonly content: Uint8Array }[]>
 
-function shelf<T>(read: Read, kind: ContentKind, decoded: (content: Uint8Array) => T): Shelf<T> {
+function shelf<T>(
+  read: Read,
+  kind: ContentKind,
+  decoded: (content: Uint8Array) => T | undefined,
+): Shelf<T> {
   const make = () =>
     recentValues<{ readonly value: T; readonly bytes: number }>(MOST_BYTES, ({ bytes }) => bytes)
   let recent = make()
@@ -75,6 +79,7 @@ function shelf<T>(read: Read, kind: ContentKind, decoded: (content: Uint8Array) 
       if (missing.length > 0)
         for (const { digest, content } of await read(kind, missing)) {
           const value = decoded(content)
+          if (value === undefined) continue
           recent.put(digest, { value, bytes: content.length })
           found.set(digest, value)
         }
@@ -86,7 +91,16 @@ function shelf<T>(read: Read, kind: ContentKind, decoded: (content: Uint8Array) 
   }
 }
 
-/** contentsOf wrote it, or the migration from a column of that type. */
-function findingsIn(content: Uint8Array): readonly RecordedFinding[] {
-  return JSON.parse(new TextDecoder().decode(content))
+/**
+ * Undefined for what somebody altered: it must fail only who asked for it, not all whose rows were read with it. What
+ * JSON.parse says of it would quote it in the log.
+ */
+function findingsIn(content: Uint8Array): readonly RecordedFinding[] | undefined {
+  try {
+    const findings: unknown = JSON.parse(new TextDecoder().decode(content))
+    // What contentsOf wrote, or the migration from a column of that type.
+    return Array.isArray(findings) ? findings : undefined
+  } catch {
+    return undefined
+  }
 }

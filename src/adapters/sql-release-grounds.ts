@@ -10,14 +10,14 @@
  * are any. For a row that one alone may hold all stand in one queue. Only versions are shared, by those who hold the row of
  * their resource already.
  *
- * In one order for everybody, so that nobody waits in a circle: agents' sessions by id, tokens by jti, then handshakes by id,
- * then resources, then versions, then proofs.
+ * In one order for everybody, so that nobody waits in a circle: agents' sessions by id, tokens by jti, then resources, then
+ * versions, then proofs.
  * Each `count(*)` is there for that: it makes the rows before it be locked first, all of them.
  */
 
 /**
- * `from`: a CTE with `face`, `jti`, `session`, `tenant`, `resource` and `version`. Makes `held_` watches (agents' sessions),
- * tokens, sessions (handshakes), resources, versions.
+ * `from`: a CTE with `jti`, `session`, `tenant`, `resource` and `version`. Makes `held_` watches (agents' sessions), tokens,
+ * resources, versions.
  */
 export function heldFor(from: string): string {
   return `
@@ -28,25 +28,19 @@ export function heldFor(from: string): string {
       order by id for no key update of sessions
     ),
     held_tokens as materialized (
-      select jti, tokens.tenant, tokens.expires_at, tokens.revoked_at, tokens.session, tokens.jkt
-      from (select distinct jti from ${from} where face = 'releases') as wanted
+      select jti, tokens.tenant, tokens.form, tokens.expires_at, tokens.revoked_at, tokens.session,
+        tokens.jkt
+      from (select distinct jti from ${from}) as wanted
       join tokens using (jti)
       where (select count(*) from held_watches) is not null
       order by jti for no key update of tokens
-    ),
-    held_sessions as materialized (
-      select id, broker_sessions.tenant, broker_sessions.attested_until
-      from (select distinct jti as id from ${from} where face = 'key-broker') as wanted
-      join broker_sessions using (id)
-      where (select count(*) from held_tokens) is not null
-      order by id for no key update of broker_sessions
     ),
     held_resources as materialized (
       select tenant, name as resource, resources.revision,
         resources.counted_minute, resources.counted
       from (select distinct tenant, resource as name from ${from}) as wanted
       join resources using (tenant, name)
-      where (select count(*) from held_sessions) is not null
+      where (select count(*) from held_tokens) is not null
       order by tenant, name for no key update of resources
     ),
     held_versions as materialized (
@@ -59,7 +53,7 @@ export function heldFor(from: string): string {
 }
 
 /**
- * What is asked of them, one row for each of `from`, which has `at`, `heard_since`, `proof` and `policy_commit` besides.
+ * What is asked of them, one row for each of `from`, which has `face`, `at`, `heard_since`, `proof` and `policy_commit` besides.
  *
  * Each proof is looked up by itself, which the limit makes PostgreSQL do: a plan that it made while there were none, and keeps,
  * would read all that were used in the last minutes for every batch. Measured, that was half of what a release cost it.
@@ -67,8 +61,7 @@ export function heldFor(from: string): string {
 export function joinedTo(from: string): string {
   return `${from}
     left join held_watches on held_watches.id = ${from}.session
-    left join held_tokens on ${from}.face = 'releases' and held_tokens.jti = ${from}.jti
-    left join held_sessions on ${from}.face = 'key-broker' and held_sessions.id = ${from}.jti
+    left join held_tokens on held_tokens.jti = ${from}.jti
     left join held_resources
       on held_resources.tenant = ${from}.tenant and held_resources.resource = ${from}.resource
     left join held_versions
@@ -83,23 +76,21 @@ export function joinedTo(from: string): string {
  * Conditions over `joinedTo`, never null. A proof that is used meanwhile shows when it is inserted.
  */
 export const fallen = {
+  /** One handshake has one token of the form `broker`, and no other buys a release on that face. */
   token: (from: string) =>
-    `not coalesce(case ${from}.face
-      when 'releases' then held_tokens.tenant = ${from}.tenant
-        and held_tokens.expires_at > ${from}.at and held_tokens.revoked_at is null
-      when 'key-broker' then held_sessions.tenant = ${from}.tenant
-        and held_sessions.attested_until > ${from}.at
-    end, false)`,
+    `not coalesce(held_tokens.tenant = ${from}.tenant
+      and (held_tokens.form = 'broker') = (${from}.face = 'key-broker')
+      and held_tokens.expires_at > ${from}.at and held_tokens.revoked_at is null, false)`,
   /**
    * The token's own session, and no other that somebody names; and that session's key, since whoever attests alone may name
    * any session.
    */
   session: (from: string) =>
-    `(${from}.face = 'releases' and (held_tokens.session is distinct from ${from}.session
+    `(held_tokens.session is distinct from ${from}.session
       or (${from}.session is not null and not coalesce(
         held_watches.tenant = ${from}.tenant and held_watches.jkt = held_tokens.jkt
           and held_watches.standing = 'open' and held_watches.heard_at >= ${from}.heard_since,
-        false))))`,
+        false)))`,
   proof: 'used_proofs.id is not null',
   /**
    * A replica that did not hear of a policy yet gives nothing by the one before. Where the database knows of none, none was ever

@@ -86,6 +86,7 @@ function knownOf(rows: readonly Row[]): readonly KnownResource[] {
         row.releases_per_minute === null ? undefined : Number(row.releases_per_minute),
       brokerPath: row.broker_path === null ? undefined : String(row.broker_path),
       requiresSession: row.requires_session === true,
+      acceptsSimulated: row.accepts_simulated === true,
       revision: Number(row.revision),
       versions: versions.map(versionOf),
     }

@@ -1,5 +1,5 @@
 /** What each change tells the other replicas and whoever follows the stream of events: names, and nothing that is secret. */
-import type { PolicyRecord } from '../service/ports.ts'
+import type { PolicyRecord } from '../service/policy-ports.ts'
 import type { Ban, SessionRecord } from '../service/session-ports.ts'
 import type { Revocation, SealedKey, ServiceEvent, TokenRecord } from '../service/token-ports.ts'
 

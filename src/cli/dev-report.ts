@@ -53,7 +53,7 @@ export function readyText(service: DevService): string {
     row('why', `npx vouchsafe explain REQUEST --url ${url} --token-file ${operatorTokenFile}`),
     row(
       'secrets',
-      `npx vouchsafe release put secret:demo --file FILE --url ${url} --token-file ${secretAdminTokenFile}`,
+      `npx vouchsafe release put secret:demo --file FILE --simulated accepted --url ${url} --token-file ${secretAdminTokenFile}`,
     ),
     row(
       '',

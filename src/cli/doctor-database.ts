@@ -1,10 +1,11 @@
 /** What `vouchsafe doctor` asks of the database: is it there, of this version, on time, and do its keys open? */
+import { sameBytes } from '../bytes/encoding.ts'
 import type { Config, Secrets } from '../config.ts'
 import type { KeyEncryptions } from '../service/key-encryption.ts'
 import { retiresAt, signerAt } from '../service/key-lifetime.ts'
 import { isRotated, scheduleOf } from '../service/key-rotation.ts'
 import type { Store } from '../service/ports.ts'
-import { isForgotten, openKey } from '../service/sealed-key.ts'
+import { isForgotten, openKey, sealedUnder } from '../service/sealed-key.ts'
 import type { SealedKey } from '../service/token-ports.ts'
 import type { Examination, Warning } from './examination.ts'
 import { counted } from './text.ts'
@@ -60,7 +61,7 @@ export function databaseExaminations(
     {
       name: 'keys',
       advice:
-        'Give back the key-encryption key under which they were stored (VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE takes the one before), or restore the database.',
+        'Give back the key-encryption key under which they were stored (VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE, _COMMAND or VOUCHSAFE_PREVIOUS_TRANSIT_URL name the one before), or restore the database.',
       examine: async () => await keysText(await keys(), ports, settings),
     },
   ]
@@ -142,6 +143,17 @@ async function keysText(
     return {
       warning: `${late.map(({ purpose, ageMs }) => `${purpose} has been in use for ${days(ageMs)}`).join('\n')}`,
       advice: 'A running service rotates keys by itself; `vouchsafe keys rotate` does so at once.',
+    }
+  const [, previous] = encryptions
+  const left = keys.filter((key) => {
+    const under = sealedUnder(key)
+    return under && previous && sameBytes(under, previous.id)
+  })
+  if (previous && left.length > 0)
+    return {
+      warning: `${counted(left.length, 'key is', 'keys are')} still sealed under the previous key-encryption key, ${previous.name}`,
+      advice:
+        '`vouchsafe keys rewrap` puts them, secrets and model keys under the present one; then leave the previous one out.',
     }
   const oldest = Math.max(0, ...signing.map(({ ageMs }) => ageMs))
   const [first] = signing.map(({ next }) => next.toISOString()).toSorted()

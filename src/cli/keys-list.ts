@@ -45,12 +45,24 @@ export async function listKeysVerb(args: readonly string[], deps: KeysDeps): Pro
       ? `${JSON.stringify(report)}\n`
       : groups.length === 0
         ? 'There are no keys yet: the service makes them at its first start.\n'
-        : groups.map((group) => groupText(group, deps.colour ? coloured : plain)).join('\n'),
+        : [
+            ...groups.map((group) => groupText(group, deps.colour ? coloured : plain)),
+            ...underText(report),
+          ].join('\n'),
   )
   return groups.every(([, keys]) => keys.some(({ state }) => state === 'active')) ? YES : REFUSED
 }
 
 type Key = KeysReport['keys'][number]
+
+/** Nothing, as long as all are under the same one. */
+function underText({ keys }: KeysReport): readonly string[] {
+  const under = Map.groupBy(keys, ({ sealedUnder }) => sealedUnder ?? 'none that is known here')
+  if (under.size < 2) return []
+  return [
+    `Sealed under the key-encryption keys ${[...under].map(([id, some]) => `${printable(id)} (${some.length})`).join(', ')}: \`vouchsafe keys rewrap\` puts all under the present one.\n`,
+  ]
+}
 
 const tones: Readonly<Record<Key['state'], Tone>> = {
   active: 'good',
@@ -85,7 +97,7 @@ function saysOf({ state, activeFrom, retiresAt, revokedAt }: Key): string {
     case 'retired':
       return `signed until ${retiresAt}, published for 24 hours from then`
     case 'over':
-      return `signed until ${retiresAt}, published no more`
+      return `signed until ${retiresAt}, published until it is forgotten`
     case 'revoked':
       return `revoked at ${revokedAt}: nothing that it signed is good`
   }

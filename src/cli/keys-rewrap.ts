@@ -23,10 +23,11 @@ the command may be run again. The keys and secrets themselves stay the same, and
 
   Without an interruption, on PostgreSQL or after a restart:
     1. openssl rand -hex 32 > new && chmod 600 new
-    2. start every replica with VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=new (or a VOUCHSAFE_KEY_ENCRYPTION_COMMAND) and
-       VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE=old
-    3. vouchsafe keys rewrap, with the same settings
+    2. start every replica with VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE=new and VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE=old
+    3. vouchsafe keys rewrap, with the same settings, until it finds nothing left to do
     4. leave out the previous one, and destroy it with its backups
+  A program or a transit engine, either as the new one or as the one before, is named by VOUCHSAFE_KEY_ENCRYPTION_COMMAND and
+  _HANDLE or by VOUCHSAFE_TRANSIT_…, and by VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_COMMAND and _HANDLE or VOUCHSAFE_PREVIOUS_TRANSIT_….
 
   --new-key-file FILE    put them under this key, in place of the one that the settings name; then change the settings
   --json                 {resealed, already, resources: {resealed, already}, sealedUnder}
@@ -59,8 +60,8 @@ export async function rewrapKeysVerb(args: readonly string[], deps: KeysDeps): P
           `${counted(resealed, 'key is', 'keys are')} sealed under the key-encryption key ${sealedUnder} now; ${already} ${already === 1 ? 'was' : 'were'} before.`,
           `${counted(resources.resealed, 'version')} of secrets and model keys too; ${resources.already} ${resources.already === 1 ? 'was' : 'were'} before.`,
           file === undefined
-            ? 'Next: leave VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE out, and destroy the old key with its backups.'
-            : `Next: set VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE to ${file}, and VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE to the old one until this command, run again, finds nothing left to do.`,
+            ? 'Next: leave the settings of the previous one (VOUCHSAFE_PREVIOUS_…) out, and destroy the old key with its backups.'
+            : `Next: set VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE to ${file}, and VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE (or _COMMAND and _HANDLE, or VOUCHSAFE_PREVIOUS_TRANSIT_…) to the old one until this command, run again, finds nothing left to do.`,
         ].join('\n')}\n`,
   )
   return YES

@@ -2,6 +2,7 @@
 import type { Output } from './answering.ts'
 import type { AttestRequest } from './attest-request.ts'
 import type { Files } from './files.ts'
+import type { ModelKeyPut } from './model-key.ts'
 
 export interface ModelDeps extends Output {
   /** Whether `err` leads to a terminal. */
@@ -46,7 +47,7 @@ export interface SealRequest {
   /** Where the key goes: at least one of them. With a file, what was broken off can be gone on with. */
   readonly keyFile: string | undefined
   readonly service:
-    | { readonly url: string; readonly tokenFile: string; readonly tenant: string }
+    | Pick<ModelKeyPut, 'url' | 'tokenFile' | 'tenant' | 'acceptsSimulated'>
     | undefined
   /** PEM, of a private key. */
   readonly signKey: Uint8Array | undefined

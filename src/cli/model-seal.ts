@@ -11,6 +11,7 @@ import {
 } from './model-arguments.ts'
 import type { ModelDeps, SealedAnswer, SealRequest } from './model-deps.ts'
 import { size } from './model-progress.ts'
+import { isAccepted } from './release-settings.ts'
 import { counted, printable } from './text.ts'
 
 const options = {
@@ -22,6 +23,7 @@ const options = {
   'release-url': { type: 'string' },
   'token-file': { type: 'string' },
   tenant: { type: 'string' },
+  simulated: { type: 'string' },
   'sign-key': { type: 'string' },
   signature: { type: 'string' },
   'public-key': { type: 'string' },
@@ -39,6 +41,8 @@ const help = `vouchsafe model seal DIR --name NAME --version N --out PLACE: encr
   --release-url URL      and, or instead: put the key into this service as model:NAME
   --token-file FILE      with --release-url: holds your operator token (role secret-admin)
   --tenant NAME          with --release-url: default default
+  --simulated WHICH      with --release-url: accepted: simulated evidence may have the key, for what is no real model; refused.
+                         Default: as it is, and refused for a new one
   --sign-key FILE        PEM of a private key on P-256, P-384 or P-521: sign the plaintext (OpenSSF Model Signing 1.0)
   --signature FILE --public-key FILE
                          or keep a signature that was made before, by model-signing or by others, if it holds
@@ -70,7 +74,7 @@ export async function sealVerb(args: readonly string[], deps: ModelDeps): Promis
 type Values = ReturnType<typeof parseArguments<typeof options>>['values']
 
 async function requestOf(values: Values, folder: string, deps: ModelDeps): Promise<SealRequest> {
-  const { 'key-out': keyFile, 'release-url': url, 'token-file': tokenFile } = values
+  const { 'key-out': keyFile, 'release-url': url, 'token-file': tokenFile, simulated } = values
   const name = needed(values, 'name')
   const version = versionOf('version', needed(values, 'version'))
   const out = needed(values, 'out')
@@ -84,6 +88,8 @@ async function requestOf(values: Values, folder: string, deps: ModelDeps): Promi
       `--${url === undefined ? 'release-url' : 'token-file'} is missing.`,
       '--release-url and --token-file go together.',
     )
+  if (simulated !== undefined && url === undefined)
+    throw new Mistake('--release-url is missing.', '--simulated says who may have the key there.')
   return {
     folder,
     name,
@@ -94,7 +100,10 @@ async function requestOf(values: Values, folder: string, deps: ModelDeps): Promi
     service:
       url === undefined || tokenFile === undefined
         ? undefined
-        : { url, tokenFile, tenant: values.tenant ?? 'default' },
+        : {
+            ...{ url, tokenFile, tenant: values.tenant ?? 'default' },
+            acceptsSimulated: simulated === undefined ? undefined : isAccepted(simulated),
+          },
     ...(await signingOf(values, deps)),
   }
 }

@@ -5,7 +5,7 @@ import {
   measurementDifference,
 } from '../policy/runtime/measurement-difference.ts'
 import { sameRelease } from '../service/policy-comparison.ts'
-import type { DriftEntry } from '../service/ports.ts'
+import type { DriftEntry } from '../service/policy-ports.ts'
 import { coloured, counted, plain, printable } from './text.ts'
 
 export interface Comparison {

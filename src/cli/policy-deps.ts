@@ -4,7 +4,7 @@ import type { PolicyHistory } from '../policy/acceptance/acceptance.ts'
 import type { Policy, PolicyFile } from '../policy/policy.ts'
 import type { RuleEngine } from '../policy/rules/rule.ts'
 import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
-import type { DriftReport } from '../service/ports.ts'
+import type { DriftReport } from '../service/policy-ports.ts'
 import type { Output } from './answering.ts'
 import type { Files } from './files.ts'
 

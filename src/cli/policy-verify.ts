@@ -9,7 +9,7 @@ import {
 import type { FileMistake } from '../policy/policy.ts'
 import { trustDigest } from '../policy/policy-digest.ts'
 import { silenceOf } from '../service/policy-in-force.ts'
-import type { PolicyConditionName } from '../service/ports.ts'
+import type { PolicyConditionName } from '../service/policy-ports.ts'
 import { COULD_NOT_TELL, REFUSED, YES } from './answering.ts'
 import { Mistake, parseArguments } from './arguments.ts'
 import { instantOf } from './conditions.ts'

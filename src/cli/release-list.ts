@@ -22,7 +22,7 @@ const help = `vouchsafe release list [NAME]: which secrets and model keys there 
   --tenant NAME          default: default
 ${accessHelpFor('any role but enforcer')}
   --json                 {resources: [{tenant, name, use, approvals, leaseSeconds, releasesPerMinute, brokerPath,
-                         requiresSession, versions: [{version, createdAt, createdBy, revokedAt}]}]}
+                         requiresSession, acceptsSimulated, versions: [{version, createdAt, createdBy, revokedAt}]}]}
 
 Exits 0 or 1 (could not tell, or there is no such resource).
 

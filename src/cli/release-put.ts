@@ -31,7 +31,7 @@ const common = `  --file FILE            holds the secret, byte for byte; withou
 ${resourceOptionsHelp}
 ${accessHelpFor('role secret-admin')}
   --json                 {tenant, name, version, change, use, approvals, leaseSeconds, releasesPerMinute, brokerPath,
-                         requiresSession, next}
+                         requiresSession, acceptsSimulated, next}
 
 The secret is at most 64 KiB, is kept encrypted under the key-encryption key, and never stands on a command line, in an
 answer or in a log.
@@ -50,8 +50,9 @@ Examples:
 
 const rotateHelp = `vouchsafe release rotate NAME: another version of a secret or model key that is there
 
-Agents that ask from then on are given the new one. What is not said stays as it was. One operator can neither lower
---approvals nor change --use while a version is good.
+Agents that ask from then on are given the new one. What is not said stays as it was. While a version is good nobody can
+loosen who may have it (--use, --approvals, --session, --simulated); nor, where operators must approve, --lease, --rate and
+--broker-path.
 
   NAME                   as \`vouchsafe release list\` has it
   --settings-only        keep the secret as it is, and change how it may be had

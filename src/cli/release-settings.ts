@@ -18,6 +18,7 @@ export const resourceOptions = {
   rate: { type: 'string' },
   'broker-path': { type: 'string' },
   session: { type: 'string' },
+  simulated: { type: 'string' },
 } as const
 
 export const resourceOptionsHelp = `  --use USE              release (default), or decrypt or sign: a key that never leaves, and is used by the service
@@ -25,11 +26,18 @@ export const resourceOptionsHelp = `  --use USE              release (default), 
   --lease SECONDS        for how long it may be used without asking again (default 300)
   --rate N               how often it is given out in a minute, to all agents together; off (default): without limit
   --broker-path PATH     where the Key Broker face serves it, as in default/key/1; none (default): nowhere
-  --session WHICH        required: only inside a session; optional (default)`
+  --session WHICH        required: only inside a session; optional (default)
+  --simulated WHICH      accepted: simulated evidence may have it, for what is no real secret; refused (default)`
 
 type Settings = Pick<
   PutReport,
-  'use' | 'approvals' | 'leaseSeconds' | 'releasesPerMinute' | 'brokerPath' | 'requiresSession'
+  | 'use'
+  | 'approvals'
+  | 'leaseSeconds'
+  | 'releasesPerMinute'
+  | 'brokerPath'
+  | 'requiresSession'
+  | 'acceptsSimulated'
 >
 
 /** What was given, for the service (where null takes away) and for the database. */
@@ -40,7 +48,7 @@ export interface GivenSettings {
 
 /** Throws Mistake. What is not given is in neither. */
 export function settingsGiven(values: Readonly<Record<string, unknown>>): GivenSettings {
-  const { use, approvals, lease, rate, 'broker-path': path, session } = values
+  const { use, approvals, lease, rate, 'broker-path': path, session, simulated } = values
   const wire: Partial<Settings> = {
     ...(use !== undefined && { use: oneOf('--use', use, ['release', 'decrypt', 'sign']) }),
     ...(approvals !== undefined && {
@@ -57,6 +65,7 @@ export function settingsGiven(values: Readonly<Record<string, unknown>>): GivenS
     ...(session !== undefined && {
       requiresSession: oneOf('--session', session, ['required', 'optional']) === 'required',
     }),
+    ...(simulated !== undefined && { acceptsSimulated: isAccepted(simulated) }),
   }
   const { releasesPerMinute, brokerPath: at, ...rest } = wire
   return {
@@ -79,6 +88,7 @@ export function settingsText(settings: Settings): string {
     ...(releasesPerMinute === null ? [] : [`at most ${releasesPerMinute} a minute`]),
     ...(at === null ? [] : [`at ${printable(at)} of the Key Broker face`]),
     ...(settings.requiresSession ? ['only inside a session'] : []),
+    ...(settings.acceptsSimulated ? ['to simulated evidence too'] : []),
   ].join(', ')
 }
 
@@ -91,7 +101,12 @@ const uses: Readonly<Record<Settings['use'], string>> = {
 function whole(option: string, given: unknown, [least, most]: readonly [number, number]): number {
   const number = /^\d{1,9}$/.test(String(given)) ? Number(given) : Number.NaN
   if (number >= least && number <= most) return number
-  throw new Mistake(`${option} must be ${least} to ${most}.`, 'See `vouchsafe release put --help`.')
+  throw new Mistake(`${option} must be ${least} to ${most}.`, 'See `--help`.')
+}
+
+/** Of `--simulated`. Throws Mistake. */
+export function isAccepted(simulated: unknown): boolean {
+  return oneOf('--simulated', simulated, ['accepted', 'refused']) === 'accepted'
 }
 
 function oneOf<const T extends string>(option: string, given: unknown, all: readonly T[]): T {

@@ -6,8 +6,10 @@ import type { BrokerSwitches } from '../service/broker-session.ts'
 const PATH = 'default/key/1'
 const SECRET = 'test content'
 
-/** The name is the one under which the Key Broker face keeps what is put at that path. */
-export const devBrokerClient = { agent: 'kbs-client', scopes: ['secret:default.key.1'] } as const
+/** Under which the Key Broker face keeps what is put at that path. */
+const NAME = 'secret:default.key.1'
+
+export const devBrokerClient = { agent: 'kbs-client', scopes: [NAME] } as const
 
 export const devBrokerSwitches: BrokerSwitches = {
   keyBroker: true,
@@ -24,10 +26,17 @@ export async function putDemoSecret(
 ): Promise<void> {
   if (await store.resourceAtBrokerPath('default', PATH)) return
   const token = (await readFile(secretAdmin.file, 'utf8')).trim()
-  const response = await fetch(`${url}/kbs/v0/resource/${PATH}`, {
+  const body = {
+    name: NAME,
+    brokerPath: PATH,
+    // Whoever tries this out has sample evidence, and the secret stands above.
+    acceptsSimulated: true,
+    secret: devBrokerShown.secret,
+  }
+  const response = await fetch(`${url}/v1/resources`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
-    body: SECRET,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
   })
   if (!response.ok) throw new Error(`the demo secret was refused: ${await response.text()}`)
 }

@@ -4,22 +4,16 @@ import { keyEncryptionByCommand } from '../adapters/key-encryption-command.ts'
 import { keyEncryptionRemembered } from '../adapters/key-encryption-remembered.ts'
 import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
 import { keyEncryptionByTransit } from '../adapters/key-encryption-transit.ts'
-import type { KeyEncryptionSetting } from '../config/key-settings.ts'
-import type { Secrets } from '../config.ts'
+import type { KeyEncryptionSetting, KeyEncryptionSettings } from '../config/key-settings.ts'
 import type { KeyEncryption, KeyEncryptions } from '../service/key-encryption.ts'
 
 /** `env`: of this process, for a program that holds the key. */
 export function keyEncryptionsOf(
-  {
-    keyEncryption,
-    previousKeyEncryptionKey,
-  }: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>,
+  { keyEncryption, previousKeyEncryption }: KeyEncryptionSettings,
   env: Readonly<Record<string, string | undefined>>,
 ): KeyEncryptions {
   const current = encryptionOf(keyEncryption, env)
-  return previousKeyEncryptionKey
-    ? [current, keyEncryptionBySecret('file', previousKeyEncryptionKey)]
-    : [current]
+  return previousKeyEncryption ? [current, encryptionOf(previousKeyEncryption, env)] : [current]
 }
 
 function encryptionOf(

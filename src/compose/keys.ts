@@ -3,7 +3,8 @@ import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import { toHex } from '../bytes/encoding.ts'
 import type { StoredKeys } from '../cli/keys-deps.ts'
-import type { Config, ConfigReading, Secrets } from '../config.ts'
+import type { KeyEncryptionSettings } from '../config/key-settings.ts'
+import type { Config, ConfigReading } from '../config.ts'
 import { Problem } from '../problems.ts'
 import { keysJson, revokedJson, rotatedJson } from '../service/key-report.ts'
 import { isRotated, type RotationRoom, revokeKey, rotateKeys } from '../service/key-rotation.ts'
@@ -30,7 +31,7 @@ export async function openStoredKeys(
 
 interface KeySettings {
   readonly config: Pick<Config, 'keyRotationDays' | 'tenants'>
-  readonly secrets: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>
+  readonly secrets: KeyEncryptionSettings
   readonly env: Surroundings['env']
 }
 

@@ -1,7 +1,8 @@
 /** What `vouchsafe release` does where no service is asked: the database of the settings, and the key-encryption key. */
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import type { StoredResources } from '../cli/release-deps.ts'
-import type { Config, ConfigReading, Secrets } from '../config.ts'
+import type { KeyEncryptionSettings } from '../config/key-settings.ts'
+import type { Config, ConfigReading } from '../config.ts'
 import { Problem } from '../problems.ts'
 import type { Store } from '../service/ports.ts'
 import { putResource } from '../service/put-resource.ts'
@@ -33,7 +34,7 @@ export async function openStoredResources(
 
 interface ResourceSurroundings {
   readonly config: Pick<Config, 'tenants'>
-  readonly secrets: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>
+  readonly secrets: KeyEncryptionSettings
   readonly env: Surroundings['env']
 }
 

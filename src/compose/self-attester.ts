@@ -7,7 +7,7 @@ import {
   tsmReport,
 } from '../../enclave/attester/configfs-tsm.ts'
 import { oneAtATime } from '../../enclave/attester/one-at-a-time.ts'
-import type { Secrets } from '../config.ts'
+import type { KeyEncryptionSettings } from '../config/key-settings.ts'
 import { Problem } from '../problems.ts'
 import { noParts } from '../rats/endorsements.ts'
 import type { KeyCustody } from '../rats/verifier-claims.ts'
@@ -64,18 +64,19 @@ export function simulatedAttester({ attest, endorsements }: Attester): SelfAttes
 }
 
 /** `in-tee` only for a key that was released to an attested key: whoever gives it in a file, a variable or a device has it too. */
-const custodyOf: Readonly<Record<Secrets['keyEncryption']['kind'], KeyCustody>> = {
+const custodyOf: Readonly<Record<KeyEncryptionSettings['keyEncryption']['kind'], KeyCustody>> = {
   secret: 'sealed-outside',
   command: 'sealed-outside',
   transit: 'sealed-outside',
 }
 
-/** One of before that still opens what it sealed was given in a file. */
+/** Whoever has the one before opens what it sealed, or opened it while that was all there was. */
 export function keyCustody({
   keyEncryption,
-  previousKeyEncryptionKey,
-}: Pick<Secrets, 'keyEncryption' | 'previousKeyEncryptionKey'>): KeyCustody {
-  return previousKeyEncryptionKey ? 'sealed-outside' : custodyOf[keyEncryption.kind]
+  previousKeyEncryption,
+}: KeyEncryptionSettings): KeyCustody {
+  const holders = [keyEncryption, ...(previousKeyEncryption ? [previousKeyEncryption] : [])]
+  return holders.every(({ kind }) => custodyOf[kind] === 'in-tee') ? 'in-tee' : 'sealed-outside'
 }
 
 /** What the kernel said is for operators; it names no secret, and says what to mend. */

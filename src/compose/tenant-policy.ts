@@ -8,8 +8,9 @@ import type { RuleEngine } from '../policy/rules/rule.ts'
 import type { VerifyOpenPgp } from '../policy/signatures/signer.ts'
 import { Problem } from '../problems.ts'
 import { waivableByPolicy } from '../service/open-verifier.ts'
+import type { PolicyMirror, PolicySource } from '../service/policy-ports.ts'
 import { type PolicyChange, policyReconciler } from '../service/policy-reconciler.ts'
-import type { Clock, Journal, PolicyMirror, PolicySource, Random, Store } from '../service/ports.ts'
+import type { Clock, Journal, Random, Store } from '../service/ports.ts'
 import { tees } from '../tee/registry.ts'
 
 export interface TenantPolicyRequest {

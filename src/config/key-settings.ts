@@ -1,4 +1,4 @@
-/** Who holds the key-encryption key, and how long does a signing key sign? Nothing of a key is ever quoted in a mistake. */
+/** Who holds the key-encryption key, who held the one before, and how long does a signing key sign? Nothing of a key is ever quoted in a mistake. */
 import { z } from 'zod'
 import { asObject, type ConfigSources, type Given, messageOf } from './given.ts'
 import { lineIn } from './secrets.ts'
@@ -53,68 +53,140 @@ const transit = z.strictObject({
   authoritiesFile: path.exactOptional(),
 })
 
+const program = path.refine((text) => text.startsWith('/'), 'must be an absolute path')
+const handle = z.string(HANDLE).regex(/^[A-Za-z0-9._:@/=][A-Za-z0-9._:@/=-]{0,127}$/, HANDLE)
+
 export const keySettings = {
   keyEncryptionKeyFile: path.exactOptional(),
-  previousKeyEncryptionKeyFile: path.exactOptional(),
-  keyEncryptionCommand: path
-    .refine((text) => text.startsWith('/'), 'must be an absolute path')
-    .exactOptional(),
-  keyEncryptionHandle: z
-    .string(HANDLE)
-    .regex(/^[A-Za-z0-9._:@/=][A-Za-z0-9._:@/=-]{0,127}$/, HANDLE)
-    .exactOptional(),
+  keyEncryptionCommand: program.exactOptional(),
+  keyEncryptionHandle: handle.exactOptional(),
   transit: transit.exactOptional(),
+  previousKeyEncryptionKeyFile: path.exactOptional(),
+  previousKeyEncryptionCommand: program.exactOptional(),
+  previousKeyEncryptionHandle: handle.exactOptional(),
+  previousTransit: transit.exactOptional(),
   keyRotationDays: wholeNumber(ROTATION)
     .refine((days) => days >= 1 && days <= 366, ROTATION)
     .default(30),
 }
 
-const COMMAND = 'keyEncryptionCommand'
-const FILE = 'keyEncryptionKeyFile'
+/** Under which names each way of holding a key is given. */
+const present = {
+  file: 'keyEncryptionKeyFile',
+  command: 'keyEncryptionCommand',
+  handle: 'keyEncryptionHandle',
+  engine: 'transit',
+  /** A variable alone. */
+  value: KEY_ENCRYPTION_KEY,
+} as const
+const previous = {
+  file: 'previousKeyEncryptionKeyFile',
+  command: 'previousKeyEncryptionCommand',
+  handle: 'previousKeyEncryptionHandle',
+  engine: 'previousTransit',
+  value: undefined,
+} as const
+type Names = typeof present | typeof previous
+
+export interface KeyEncryptionSettings {
+  /** What seals. */
+  readonly keyEncryption: KeyEncryptionSetting
+  /** Still opens what it sealed; undefined where nothing is stored under a key of before. */
+  readonly previousKeyEncryption: KeyEncryptionSetting | undefined
+}
 
 /** Undefined where a mistake says why. */
-export function keyEncryptionOf(
+export function keyEncryptionsOf(
   sources: ConfigSources,
   given: Given,
   mistakes: string[],
-): KeyEncryptionSetting | undefined {
-  const direct = sources.env[KEY_ENCRYPTION_KEY]
-  const { [FILE]: file, [COMMAND]: program, keyEncryptionHandle: handle, transit: engine } = given
-  const ways = [
-    ...(direct === undefined ? [] : [KEY_ENCRYPTION_KEY]),
-    ...(file === undefined ? [] : [FILE]),
-    ...(program === undefined ? [] : [COMMAND]),
-    ...(engine === undefined ? [] : ['transit']),
-  ]
-  const [first, second] = ways
-  if (second !== undefined) mistakes.push(`${first} and ${second} are both given: choose one`)
-  else if (first === undefined)
+): KeyEncryptionSettings | undefined {
+  const keyEncryption = holderOf({ sources, given, names: present }, mistakes)
+  if (keyEncryption === 'none')
     mistakes.push(
       'VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE is missing: signing keys are stored encrypted under it; make one with `openssl rand -hex 32`',
     )
-  else if (direct !== undefined)
-    return secretOf('environment', decodedKey(KEY_ENCRYPTION_KEY, direct, mistakes))
-  else if (typeof file === 'string') return secretOf('file', keyIn(sources, FILE, file, mistakes))
-  else if (engine !== undefined) return transitOf(sources, engine, mistakes)
-  else if (typeof program === 'string') {
-    if (typeof handle === 'string') return { kind: 'command', program, handle }
+  const before = holderOf({ sources, given, names: previous }, mistakes)
+  if (!keyEncryption || keyEncryption === 'none' || !before) return undefined
+  if (before === 'none') return { keyEncryption, previousKeyEncryption: undefined }
+  const known = knownBy(keyEncryption)
+  if (known.is === knownBy(before).is)
     mistakes.push(
-      `${settingNamed('keyEncryptionHandle')} is missing: ${settingNamed(COMMAND)} is asked for a key by its name`,
+      `the previous key-encryption key is the present one too: what is stored tells them apart by ${known.by}`,
+    )
+  return { keyEncryption, previousKeyEncryption: before }
+}
+
+/** Undefined where a mistake says why. */
+function holderOf(
+  {
+    sources,
+    given,
+    names,
+  }: { readonly sources: ConfigSources; readonly given: Given; readonly names: Names },
+  mistakes: string[],
+): KeyEncryptionSetting | 'none' | undefined {
+  const value = names.value && sources.env[names.value]
+  const file = given[names.file]
+  const command = given[names.command]
+  const known = given[names.handle]
+  const engine = given[names.engine]
+  const ways = [
+    ...(names.value === undefined || value === undefined ? [] : [names.value]),
+    ...[names.file, names.command, names.engine].filter((name) => given[name] !== undefined),
+  ]
+  const [first, second] = ways
+  if (command === undefined && known !== undefined)
+    mistakes.push(
+      `${settingNamed(names.command)} is missing: ${settingNamed(names.handle)} is what it is asked for`,
+    )
+  else if (second !== undefined) mistakes.push(`${first} and ${second} are both given: choose one`)
+  else if (first === undefined) return 'none'
+  else if (names.value !== undefined && value !== undefined)
+    return secretOf('environment', decodedKey(names.value, value, mistakes))
+  else if (typeof file === 'string')
+    return secretOf('file', keyIn(sources, names.file, file, mistakes))
+  else if (engine !== undefined) return transitOf(sources, { engine, at: names.engine }, mistakes)
+  else if (typeof command === 'string') {
+    if (typeof known === 'string') return { kind: 'command', program: command, handle: known }
+    mistakes.push(
+      `${settingNamed(names.handle)} is missing: ${settingNamed(names.command)} is asked for a key by its name`,
     )
   }
   return undefined
 }
 
+/** As the id of a stored row has it (src/adapters/key-encryption-*.ts): not by the program, and not by the address. */
+function knownBy(setting: KeyEncryptionSetting): { readonly is: string; readonly by: string } {
+  switch (setting.kind) {
+    case 'secret':
+      return {
+        is: `secret ${Buffer.from(setting.secret).toString('hex')}`,
+        by: 'what the file holds, so make another key',
+      }
+    case 'command':
+      return {
+        is: `command ${setting.handle}`,
+        by: 'the handle alone, whichever program is asked, so give the new key another',
+      }
+    case 'transit':
+      return {
+        is: `transit ${setting.namespace ?? ''} ${setting.mount} ${setting.key}`,
+        by: 'namespace, mount and name, wherever the engine is, so give the new key another name',
+      }
+  }
+}
+
 /** What is not of its form is told by who judges the settings as a whole; here only what the files hold. */
 function transitOf(
   sources: ConfigSources,
-  given: unknown,
+  { engine, at }: { readonly engine: unknown; readonly at: Names['engine'] },
   mistakes: string[],
 ): KeyEncryptionSetting | undefined {
-  const { tokenFile, authoritiesFile } = asObject(given)
-  if (typeof tokenFile === 'string') lineIn(sources, 'transit.tokenFile', tokenFile, mistakes)
-  const authorities = authoritiesIn(sources, authoritiesFile, mistakes)
-  const parsed = transit.safeParse(given)
+  const { tokenFile, authoritiesFile: file } = asObject(engine)
+  if (typeof tokenFile === 'string') lineIn(sources, `${at}.tokenFile`, tokenFile, mistakes)
+  const authorities = authoritiesIn(sources, { file, at }, mistakes)
+  const parsed = transit.safeParse(engine)
   if (!parsed.success) return undefined
   const { authoritiesFile: _, namespace, ...rest } = parsed.data
   return { kind: 'transit', ...rest, namespace, authorities }
@@ -122,11 +194,11 @@ function transitOf(
 
 function authoritiesIn(
   { readText }: ConfigSources,
-  file: unknown,
+  { file, at }: { readonly file: unknown; readonly at: Names['engine'] },
   mistakes: string[],
 ): string | undefined {
   if (typeof file !== 'string' || file === '') return undefined
-  const named = settingNamed('transit.authoritiesFile')
+  const named = settingNamed(`${at}.authoritiesFile`)
   try {
     const text = readText(file)
     // Node takes a file without any for no roots at all, and every connection then fails.
@@ -143,17 +215,6 @@ function secretOf(
   secret: Uint8Array | undefined,
 ): KeyEncryptionSetting | undefined {
   return secret && { kind: 'secret', from, secret }
-}
-
-/** Undefined where none is given: nothing is stored under a key of before. */
-export function previousKeyOf(
-  sources: ConfigSources,
-  { previousKeyEncryptionKeyFile: file }: Given,
-  mistakes: string[],
-): Uint8Array | undefined {
-  return typeof file === 'string'
-    ? keyIn(sources, 'previousKeyEncryptionKeyFile', file, mistakes)
-    : undefined
 }
 
 function keyIn(

@@ -1,5 +1,5 @@
 /** Which settings there are: one row for each variable, with its place in the file and what it says. */
-import { transitRows } from './transit-rows.ts'
+import { keyEncryptionRows } from './key-encryption-rows.ts'
 
 export interface Setting {
   readonly variable: string
@@ -246,27 +246,7 @@ export const settings: readonly Setting[] = [
     path: ['drainSeconds'],
     says: 'for how long SIGTERM leaves the port open while /readyz says no',
   },
-  {
-    variable: 'VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE',
-    path: ['keyEncryptionKeyFile'],
-    says: 'file that holds the key-encryption key',
-  },
-  {
-    variable: 'VOUCHSAFE_PREVIOUS_KEY_ENCRYPTION_KEY_FILE',
-    path: ['previousKeyEncryptionKeyFile'],
-    says: 'file that holds the one before, until `vouchsafe keys rewrap` has been there',
-  },
-  {
-    variable: 'VOUCHSAFE_KEY_ENCRYPTION_COMMAND',
-    path: ['keyEncryptionCommand'],
-    says: 'program that wraps and unwraps with a key-encryption key that it does not give out',
-  },
-  {
-    variable: 'VOUCHSAFE_KEY_ENCRYPTION_HANDLE',
-    path: ['keyEncryptionHandle'],
-    says: 'what that program knows the key by',
-  },
-  ...transitRows,
+  ...keyEncryptionRows,
   {
     variable: 'VOUCHSAFE_KEY_ROTATION_DAYS',
     path: ['keyRotationDays'],

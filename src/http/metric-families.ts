@@ -1,6 +1,7 @@
 /** Which figures does the service show? Those about policies and verdicts here, the others in files of their own. */
+
+import type { PolicyConditionName } from '../service/policy-ports.ts'
 import type { PolicyReport } from '../service/policy-report.ts'
-import type { PolicyConditionName } from '../service/ports.ts'
 import { type MachineMeasured, machineFamilies } from './metric-machine.ts'
 import { releaseFamilies } from './metric-releases.ts'
 import { type AdmissionFigures, requestFamilies } from './metric-requests.ts'

@@ -1,7 +1,7 @@
 /** What operators are told about policies, as it stands on the wire, and how it is made from the service's reports. */
 import { z } from 'zod'
+import type { DriftReport } from '../service/policy-ports.ts'
 import type { EnforcedReport, PolicyReport } from '../service/policy-report.ts'
-import type { DriftReport } from '../service/ports.ts'
 
 const instant = z.iso.datetime()
 const verdict = z.enum(['issued', 'refused'])

@@ -29,6 +29,7 @@ const holderProblems: readonly ProblemCode[] = [
   'policy-unavailable',
   'policy-stale',
   'release-refused',
+  'release-needs-hardware',
   'release-needs-session',
   'session-over',
   'resource-unknown',

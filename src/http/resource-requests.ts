@@ -66,11 +66,16 @@ export const putRequest = z.strictObject({
     .exactOptional()
     .meta({ description: 'Where the Key Broker face serves it; null: nowhere.' }),
   requiresSession: z.boolean().exactOptional(),
+  acceptsSimulated: z
+    .boolean()
+    .exactOptional()
+    .meta({ description: 'Default: false. Whether simulated evidence may have it.' }),
 })
 
 /** What is not named stays; null takes a limit or a path away. */
 export function settingsOf(body: z.output<typeof putRequest>): SettingsChange {
-  const { use, approvals, leaseSeconds, releasesPerMinute, brokerPath, requiresSession } = body
+  const { use, approvals, leaseSeconds, releasesPerMinute, brokerPath } = body
+  const { requiresSession, acceptsSimulated } = body
   return {
     ...(use !== undefined && { use }),
     ...(approvals !== undefined && { approvals }),
@@ -78,6 +83,7 @@ export function settingsOf(body: z.output<typeof putRequest>): SettingsChange {
     ...(releasesPerMinute !== undefined && { releasesPerMinute: releasesPerMinute ?? undefined }),
     ...(brokerPath !== undefined && { brokerPath: brokerPath ?? undefined }),
     ...(requiresSession !== undefined && { requiresSession }),
+    ...(acceptsSimulated !== undefined && { acceptsSimulated }),
   }
 }
 

@@ -28,7 +28,8 @@ import { traces } from './trace-context.ts'
 import { countVerdicts } from './verdict-counts.ts'
 import type { PolicyWebhook } from './webhook-routes.ts'
 
-export interface ServiceParts extends Omit<VerifierParts, 'publicUrl' | 'pause' | 'tenants'> {
+export interface ServiceParts
+  extends Omit<VerifierParts, 'publicUrl' | 'pause' | 'mayForget' | 'tenants'> {
   readonly tenants: readonly ServiceTenant[]
   readonly host: string
   /** 0 takes any that is free. */
@@ -136,7 +137,7 @@ export async function runService(parts: ServiceParts): Promise<RunningService> {
       connections: guard.connections,
       app: async (port) => {
         opened.verifier = await openService(
-          { ...parts, journal: counting, store: releases.store },
+          { ...parts, journal: counting, store: releases.store, mayForget: steady.mayForget },
           port,
         )
         return applicationOf(parts, opened.verifier, {
@@ -212,7 +213,10 @@ async function firstLooks(
   waiting.abort()
 }
 
-async function openService(parts: ServiceParts, port: number): Promise<Verifier> {
+async function openService(
+  parts: ServiceParts & Pick<VerifierParts, 'mayForget'>,
+  port: number,
+): Promise<Verifier> {
   return await openVerifier({
     ...parts,
     publicUrl: parts.publicUrl(port),

@@ -8,6 +8,7 @@
  * digest of the plaintext helps, which is compared with what the policy approved (model-manifest.ts).
  */
 import {
+  type Cipheriv,
   createCipheriv,
   createDecipheriv,
   createSecretKey,
@@ -25,6 +26,7 @@ export const MODEL_KEY_BYTES = 32
 /** Of plaintext; the last chunk of a file has what is left, and an empty file has one empty chunk. */
 export const CHUNK_BYTES = 4 * 1024 * 1024
 export const TAG_BYTES = 16
+const PIECE_BYTES = 256 * 1024
 const SALT_BYTES = 32
 
 const MAGIC = Buffer.from('vchsfmdl', 'latin1')
@@ -147,38 +149,51 @@ function fileSeal(modelKey: KeyObject, file: ModelFile, salt: Uint8Array): FileS
   return { key, aad }
 }
 
-/** The tag comes after the ciphertext. Each place of a file may be sealed once. */
-export function sealChunk(
-  { key, aad }: FileSeal,
-  place: ChunkPlace,
-  plaintext: Uint8Array,
-): { readonly ciphertext: Uint8Array; readonly tag: Uint8Array } {
+/** `chunk`: plaintext, and room for the tag behind it. Becomes the sealed chunk. Each place of a file may be sealed once. */
+export function sealChunk({ key, aad }: FileSeal, place: ChunkPlace, chunk: Uint8Array): void {
   const cipher = createCipheriv('aes-256-gcm', key, nonceOf(place), { authTagLength: TAG_BYTES })
   cipher.setAAD(aad)
-  const ciphertext = cipher.update(plaintext)
+  inPlace(cipher, chunk.subarray(0, -TAG_BYTES))
   cipher.final()
-  return { ciphertext, tag: cipher.getAuthTag() }
+  chunk.set(cipher.getAuthTag(), chunk.length - TAG_BYTES)
 }
 
-/** Undefined unless exactly these bytes were sealed for exactly this place: nothing of a chunk is seen before all of it is known. */
+/**
+ * The plaintext, which takes the place of `chunk`. Undefined, and nothing left of either, unless exactly these bytes were sealed
+ * for exactly this place: nothing of a chunk is seen before all of it is known.
+ */
 export function openChunk(
   { key, aad }: FileSeal,
   place: ChunkPlace,
-  sealed: Uint8Array,
+  chunk: Uint8Array,
 ): Uint8Array | undefined {
-  if (sealed.length < TAG_BYTES) return undefined
+  if (chunk.length < TAG_BYTES) return undefined
   const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(place), {
     authTagLength: TAG_BYTES,
   })
   decipher.setAAD(aad)
-  decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-  const plaintext = decipher.update(sealed.subarray(0, -TAG_BYTES))
+  decipher.setAuthTag(chunk.subarray(-TAG_BYTES))
+  const text = chunk.subarray(0, -TAG_BYTES)
+  inPlace(decipher, text)
   try {
     decipher.final()
-    return plaintext
+    return text
   } catch {
-    plaintext.fill(0)
+    chunk.fill(0)
     return undefined
+  }
+}
+
+/**
+ * A piece stays in the processor's cache, and its memory is given back at once. Left to the collector it would be gigabytes:
+ * V8 collects everything each time 64 MiB of them have come together, which took half of the time of opening a model.
+ */
+function inPlace(cipher: Pick<Cipheriv, 'update'>, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    const piece = cipher.update(bytes.subarray(at, at + PIECE_BYTES))
+    bytes.set(piece, at)
+    const { buffer } = piece
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === piece.length) buffer.transfer(0)
   }
 }
 

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto'
 import type { AcceptedState } from '../policy/acceptance/acceptance.ts'
 import { canonicalJson } from '../rats/canonical-json.ts'
-import type { AcceptanceLink, PolicyRecord } from './ports.ts'
+import type { AcceptanceLink, PolicyRecord } from './policy-ports.ts'
 
 /** Before the first. */
 const NOTHING = '0'.repeat(64)

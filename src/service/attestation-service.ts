@@ -12,14 +12,12 @@ import {
   type StringTree,
 } from '../rats/broker-binding.ts'
 import type { ExactJson } from '../tee/sev-snp/json-rows.ts'
-import { signBrokerToken } from '../token/broker-token.ts'
-import { appraiseForBroker, type BrokerVerdict, type Granted } from './broker-appraise.ts'
-import { endOf } from './broker-attest.ts'
+import { appraiseForBroker, type BrokerVerdict } from './broker-appraise.ts'
 import type { InitData } from './broker-init-data.ts'
+import { thumbprintIn } from './broker-key.ts'
 import { brokerTeeOf } from './broker-session.ts'
-import { statusListUrl } from './status-lists.ts'
-import type { TokenRecord } from './token-ports.ts'
-import { type Call, issuerOf, type Tenant, uuid, type Verifier } from './verifier.ts'
+import { signPlanned } from './broker-tokens.ts'
+import { type Call, type Tenant, uuid, type Verifier } from './verifier.ts'
 
 export interface ServiceQuestion {
   readonly tenant: Tenant
@@ -41,7 +39,10 @@ export type ServiceAnswer =
 /** How long the row that keeps the name of this appraisal's challenge is of use: nobody can ask with it again. */
 const NO_LONGER_MS = 1_000
 
-/** Throws Problem: `broker-handshake-refused` for a TEE that is not taken, and whatever judging evidence throws. */
+/**
+ * Throws Problem: `broker-handshake-refused` for a TEE that is not taken, `request-malformed` for a `tee-pubkey` that has no one
+ * thumbprint, and whatever judging evidence throws.
+ */
 export async function appraiseAsService(
   verifier: Verifier,
   { tenant, tee, evidence, runtimeData, hash, initData }: ServiceQuestion,
@@ -63,72 +64,20 @@ export async function appraiseAsService(
       },
       initData,
       nonce,
-      keyThumbprint: '',
+      keyThumbprint: thumbprintIn(tree),
       challenge: {
         id: toHex(verifier.random.bytes(32)),
         expiresAt: new Date(call.at.getTime() + NO_LONGER_MS),
       },
-      plan: (granted) => planToken(verifier, granted),
+      jti: uuid(verifier.random),
     },
     call,
   )
   if (verdict.verdict === 'refused') return verdict
-  const { grant, matter, decision, tokens } = verdict
-  const [planned] = tokens
-  if (!planned) throw new Error('a grant whose token nobody planned')
-  const issuer = issuerOf(tenant, grant.assurance)
-  if (!issuer) throw new Error(`no issuer for ${grant.assurance} evidence, and yet it was granted`)
-  const token = await signBrokerToken(issuer, {
-    jti: planned.jti,
-    subject: planned.subject,
-    issuedAt: planned.issuedAt,
-    expiresAt: planned.expiresAt,
-    status: {
-      uri: statusListUrl(planned.issuer, planned.status.list),
-      index: planned.status.index,
-    },
-    build: verifier.build,
-    tenant: tenant.name,
-    appraisal: verdict.id,
-    tee,
-    nonce,
-    runtimeData: tree,
-    release: matter.release,
-    referenceValue: grant.referenceValue.id,
-    layers: decision.layers,
-    policy: matter.policy,
-    result: {
-      status: decision.status,
-      trustVector: decision.trustVector,
-      assurance: grant.assurance,
-    },
-    claims: decision.match.appraisal.claims,
-    leaf: verdict.logLeaf,
+  const token = await signPlanned(verifier, {
+    ...{ tenant, granted: verdict, tee, nonce, runtimeData: tree },
+    handshake: undefined,
+    claims: verdict.decision.match.appraisal.claims,
   })
   return { verdict: 'issued', token }
-}
-
-/** Throws Problem('storage-unavailable'). The slot is lost where the record cannot be kept: one bit of a list. */
-async function planToken(
-  { random, statusSlots }: Pick<Verifier, 'random' | 'statusSlots'>,
-  { id, matter, grant }: Granted,
-): Promise<TokenRecord> {
-  const { tenant, release, conditions } = matter
-  return {
-    jti: uuid(random),
-    appraisal: id,
-    tenant: tenant.name,
-    environment: release.environment,
-    agent: release.agent,
-    form: 'broker',
-    issuer: grant.issuer.url,
-    audience: '',
-    scopes: [],
-    jkt: '',
-    subject: grant.subject,
-    issuedAt: conditions.at,
-    expiresAt: endOf(grant.rules, conditions.at),
-    status: await statusSlots.take(grant.issuer.url),
-    session: undefined,
-  }
 }

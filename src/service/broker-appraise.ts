@@ -12,6 +12,7 @@ import { keptOf, recordOf } from './appraisal-record.ts'
 import type { BrokerTee, ReadEvidence } from './broker-evidence.ts'
 import { expectingInitData, type InitData } from './broker-init-data.ts'
 import { askedOf, type FoundRelease, releaseAccepting } from './broker-release.ts'
+import { planBrokerToken } from './broker-tokens.ts'
 import { isWaived } from './collect-endorsements.ts'
 import { authenticatedAside, type Decision, decide, type Grant, type Matter } from './decision.ts'
 import { attestationLeaf } from './log-leaves.ts'
@@ -34,15 +35,8 @@ export interface BrokerQuestion {
   readonly keyThumbprint: string
   /** Kept as used, in the transaction of the record. */
   readonly challenge: UsedChallenge
-  /** What is to be kept of the token that this buys, with the record. Absent: a handshake's row stands for its token. */
-  readonly plan?: (granted: Granted) => Promise<TokenRecord>
-}
-
-export interface Granted {
-  /** Of the appraisal. */
-  readonly id: string
-  readonly matter: Matter
-  readonly grant: Grant
+  /** Of the token that this buys, which is kept with the record. */
+  readonly jti: string
 }
 
 export type BrokerVerdict = {
@@ -53,7 +47,7 @@ export type BrokerVerdict = {
   readonly matter: Matter
   readonly decision: Decision
 } & (
-  | { readonly verdict: 'issued'; readonly grant: Grant; readonly tokens: readonly TokenRecord[] }
+  | { readonly verdict: 'issued'; readonly grant: Grant; readonly token: TokenRecord }
   | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly isProven: boolean }
 )
 
@@ -131,8 +125,10 @@ async function concluded(
 ): Promise<BrokerVerdict> {
   const id = appraisalId(call.requestId, verifier.random)
   const { grant } = decision
-  const planned = grant && (await question.plan?.({ id, matter, grant }))
-  const tokens = planned ? [planned] : []
+  const { jti, keyThumbprint } = question
+  const token =
+    grant && (await planBrokerToken(verifier, { id, matter, grant, jti, keyThumbprint }))
+  const tokens = token ? [token] : []
   const record = recordOf(matter, { id, decision, call })
   const leaf = attestationLeaf({ record, tokens }, verifier.random)
   const logLeaf = toHex(leaf.leafHash)
@@ -148,14 +144,15 @@ async function concluded(
   if (recorded !== 'recorded')
     throw new Problem('challenge-used', 'another request with this nonce was answered before')
   const common = { id, logLeaf, matter, decision }
-  const verdict: BrokerVerdict = grant
-    ? { ...common, verdict: 'issued', grant, tokens }
-    : {
-        ...common,
-        verdict: 'refused',
-        refusal: explainRefusal(matter, decision),
-        isProven: isProven(decision),
-      }
+  const verdict: BrokerVerdict =
+    grant && token
+      ? { ...common, verdict: 'issued', grant, token }
+      : {
+          ...common,
+          verdict: 'refused',
+          refusal: explainRefusal(matter, decision),
+          isProven: isProven(decision),
+        }
   report(verifier, verdict, call)
   return verdict
 }

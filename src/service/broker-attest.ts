@@ -3,7 +3,6 @@
  * of it, so that of two answers one is judged, and no answer is given twice: what comes again is refused, never answered with
  * what the first one got.
  */
-import { createHash } from 'node:crypto'
 import { sameBytes, toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
 import {
@@ -12,17 +11,17 @@ import {
   boundReportDataBefore,
   type Handshake,
 } from '../rats/broker-binding.ts'
-import { canonicalJson } from '../rats/canonical-json.ts'
 import { type BrokerKey, importBrokerKey } from '../seal/broker-jwe.ts'
 import type { ExactJson } from '../tee/sev-snp/json-rows.ts'
-import { signBrokerToken } from '../token/broker-token.ts'
 import { appraiseForBroker, type BrokerVerdict } from './broker-appraise.ts'
 import { treeOf } from './broker-bound.ts'
 import type { BrokerTee, ReadEvidence } from './broker-evidence.ts'
 import type { InitData } from './broker-init-data.ts'
+import { thumbprintOf } from './broker-key.ts'
 import { brokerTeeOf, refused, termsOf, waitingSession } from './broker-session.ts'
+import { signPlanned, tokenIdOf } from './broker-tokens.ts'
 import type { BrokerSession } from './release-ports.ts'
-import { type Call, issuerOf, type Tenant, type Verifier } from './verifier.ts'
+import type { Call, Tenant, Verifier } from './verifier.ts'
 
 export interface BrokerAttestation {
   readonly tenant: Tenant
@@ -46,9 +45,6 @@ export type BrokerAnswer =
 export type BrokerOutcome =
   | { readonly verdict: 'issued'; readonly token: string; readonly session: BrokerSession }
   | Extract<BrokerVerdict, { readonly verdict: 'refused' }>
-
-/** A resource is asked for at once: whoever needs it later attests again. */
-const LONGEST_SECONDS = 300
 
 /** Throws Problem for whatever is wrong with the handshake, the request, the policy source or a vendor. */
 export async function attestForBroker(
@@ -82,6 +78,7 @@ export async function attestForBroker(
       initData: answer.form === 'composed' ? answer.initData : undefined,
       nonce: session.nonce,
       keyThumbprint: thumbprintOf(teePublicKey),
+      jti: tokenIdOf(session.id),
       challenge: {
         id: toHex(Buffer.from(session.nonce, 'base64')),
         expiresAt: session.expiresAt,
@@ -117,15 +114,6 @@ function bindingOf(
   return { protocol, reportData: toHex(meant ?? new Uint8Array()) }
 }
 
-/** RFC 7638, SHA-256, base64url: what revoked/ names an agent's key by. */
-export function thumbprintOf(key: BrokerKey): string {
-  const members =
-    key.kty === 'EC'
-      ? { crv: key.crv, kty: key.kty, x: key.x, y: key.y }
-      : { e: key.e, kty: key.kty, n: key.n }
-  return createHash('sha256').update(canonicalJson(members)).digest('base64url')
-}
-
 async function attested(
   verifier: Verifier,
   {
@@ -141,36 +129,12 @@ async function attested(
   },
   { at }: Call,
 ): Promise<BrokerOutcome> {
-  const { grant, matter, decision } = verdict
-  const issuer = issuerOf(tenant, grant.assurance)
-  if (!issuer) throw new Error(`no issuer for ${grant.assurance} evidence, and yet it was granted`)
-  const expiresAt = endOf(grant.rules, at)
-  const { release, policy } = matter
-  const runtimeData = { nonce: session.nonce, 'tee-pubkey': treeOf(answer.teePublicKey) }
-  const token = await signBrokerToken(issuer, {
-    jti: session.id,
-    // The handshake's row says whether it holds.
-    status: undefined,
-    subject: grant.subject,
-    issuedAt: at,
-    expiresAt,
-    build: verifier.build,
-    tenant: tenant.name,
-    appraisal: verdict.id,
-    tee: session.tee,
-    nonce: session.nonce,
-    runtimeData,
-    release,
-    referenceValue: grant.referenceValue.id,
-    layers: decision.layers,
-    policy,
-    result: {
-      status: decision.status,
-      trustVector: decision.trustVector,
-      assurance: grant.assurance,
-    },
+  const { release, policy } = verdict.matter
+  const { id, tee, nonce } = session
+  const token = await signPlanned(verifier, {
+    ...{ tenant, granted: verdict, tee, nonce, handshake: id },
+    runtimeData: { nonce, 'tee-pubkey': treeOf(answer.teePublicKey) },
     claims: undefined,
-    leaf: verdict.logLeaf,
   })
   const kept = {
     at,
@@ -179,14 +143,8 @@ async function attested(
     appraisal: verdict.id,
     teePublicKey: JSON.stringify(answer.teePublicKey),
     policyCommit: policy.commit,
-    expiresAt,
+    expiresAt: verdict.token.expiresAt,
   }
   await verifier.store.attestBrokerSession(session.id, kept)
   return { verdict: 'issued', token, session: { ...session, attested: kept } }
-}
-
-/** As long as every rule allows. In whole seconds, as the token says it. */
-export function endOf(rules: readonly { readonly tokenTtlSeconds: number }[], at: Date): Date {
-  const seconds = Math.min(LONGEST_SECONDS, ...rules.map((rule) => rule.tokenTtlSeconds))
-  return new Date((Math.floor(at.getTime() / 1000) + seconds) * 1000)
 }

@@ -10,11 +10,13 @@ import {
   importBrokerKey,
   sealToBrokerKey,
 } from '../seal/broker-jwe.ts'
-import { thumbprintOf } from './broker-attest.ts'
 import { boundTo } from './broker-bound.ts'
+import { thumbprintOf } from './broker-key.ts'
 import { attestedSession, brokerTeeOf } from './broker-session.ts'
+import { tokenIdOf } from './broker-tokens.ts'
 import { releaseLeaf } from './log-leaves.ts'
-import { mayRelease, type ReleaseQuestion } from './may-release.ts'
+import { type Allowed, mayRelease, type ReleaseQuestion } from './may-release.ts'
+import { simulatedRefusal } from './offered-version.ts'
 import { policyNotRead } from './policy-in-force.ts'
 import type {
   AttestedBrokerSession,
@@ -43,8 +45,8 @@ export interface BrokerRelease {
 
 /**
  * Throws Problem: `broker-session-required`, `broker-handshake-refused` (of a TEE that is taken no more), `resource-unknown`
- * (nothing is served there), `release-refused`, `too-many-requests`, `policy-unavailable`, `policy-stale`,
- * `key-encryption-unavailable`, `storage-unavailable`.
+ * (nothing is served there), `release-refused`, `release-needs-hardware`, `too-many-requests`, `policy-unavailable`,
+ * `policy-stale`, `key-encryption-unavailable`, `storage-unavailable`.
  */
 export async function releaseForBroker(
   verifier: Verifier,
@@ -73,8 +75,8 @@ export async function releaseForBroker(
     requestId: call.requestId,
   } as const
   // Before anything is told of it, and before the key-encryption key is asked for.
-  await mayRelease(verifier, question, call.at)
-  assertPlain(verifier, { resource, session }, call)
+  const { assurance } = await mayRelease(verifier, question, call.at)
+  assertPlain(verifier, { resource, session, assurance }, call)
   const kept = await verifier.store.sealedVersion(tenant.name, resource.name, version)
   if (!kept) throw new Problem('resource-unknown', `nothing is at ${path}, or it was revoked`)
   return await released(verifier, { session, resource, kept, question }, call)
@@ -120,7 +122,7 @@ async function released(verifier: Verifier, granted: Granted, call: Call): Promi
     resource: name,
     version: kept.version,
     use: resource.use,
-    jti: session.id,
+    jti: tokenIdOf(session.id),
     face: 'key-broker',
     jkt: thumbprintOf(jwk),
     policyCommit: allowed.policy.commit,
@@ -167,10 +169,15 @@ function newestGood({ versions }: KnownResource): number | undefined {
 /** This face gives out secrets, at once: it knows neither operations nor approvals, and nobody watches who got them. */
 function assertPlain(
   { journal }: Pick<Verifier, 'journal'>,
-  { resource, session }: Pick<Granted, 'resource' | 'session'>,
+  {
+    resource,
+    session,
+    assurance,
+  }: Pick<Granted, 'resource' | 'session'> & Pick<Allowed, 'assurance'>,
   { at, requestId }: Call,
 ): void {
-  const reason = reasonAgainst(resource)
+  const simulated = simulatedRefusal(resource, assurance)
+  const reason = simulated?.detail ?? reasonAgainst(resource)
   if (reason === undefined) return
   const { environment, agent, appraisal } = session.attested
   journal.record({
@@ -182,7 +189,10 @@ function assertPlain(
       ...{ face: 'key-broker', reason },
     },
   })
-  throw new Problem('release-refused', `${resource.name} is not given out by this protocol`)
+  throw (
+    simulated ??
+    new Problem('release-refused', `${resource.name} is not given out by this protocol`)
+  )
 }
 
 function reasonAgainst({ use, approvals, requiresSession }: KnownResource): string | undefined {

@@ -8,6 +8,7 @@ import { Problem } from '../problems.ts'
 import { type BrokerHash, brokerHashes } from '../rats/broker-binding.ts'
 import { openBrokerToken } from '../token/broker-token.ts'
 import { type BrokerTee, brokerTees } from './broker-evidence.ts'
+import { tokenIdOf } from './broker-tokens.ts'
 import type { AttestedBrokerSession, BrokerSession } from './release-ports.ts'
 import type { Call, Tenant, Verifier } from './verifier.ts'
 
@@ -145,7 +146,7 @@ export async function attestedSession(
   for (const id of [cookie, named]) {
     const session = id === undefined ? undefined : await store.findBrokerSession(id)
     const attested = session?.attested
-    if (session?.tenant === tenant.name && attested && attested.expiresAt > at)
+    if (session?.tenant === tenant.name && attested && (await holds({ store }, session.id, at)))
       return { ...session, attested }
   }
   throw new Problem(
@@ -154,6 +155,16 @@ export async function attestedSession(
       ? 'there is neither the cookie of an attested handshake nor a bearer token'
       : 'neither cookie nor token is of a handshake that is attested and not over',
   )
+}
+
+/** A handshake is good as long as its token: whatever revokes that ends both. */
+async function holds(
+  { store }: Pick<Verifier, 'store'>,
+  handshake: string,
+  at: Date,
+): Promise<boolean> {
+  const token = await store.findToken(tokenIdOf(handshake))
+  return token !== undefined && token.revocation === undefined && token.expiresAt > at
 }
 
 export function refused(reason: string): Problem {

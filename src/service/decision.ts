@@ -10,7 +10,7 @@ import { type Match, matchRelease } from '../policy/match-release.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type ReleaseRequest, releaseChecks } from '../policy/release-checks.ts'
 import { revocationChecks } from '../policy/revocation-checks.ts'
-import type { RemoteInput, RemotePolicy, RuleInput } from '../policy/rules/rule.ts'
+import type { RemoteInput, RemotePolicy } from '../policy/rules/rule.ts'
 import {
   type Authentication,
   authenticate,
@@ -35,7 +35,7 @@ import {
 import { subjectOf } from '../token/subject.ts'
 import { bansOn, type HeldBans } from './bans.ts'
 import { remoteFinding, ruleFindings } from './rule-findings.ts'
-import { ruleInput } from './rule-input.ts'
+import { remoteQuestions, ruleQuestions } from './rule-questions.ts'
 import { type Issuers, issuerOf } from './verifier.ts'
 
 /** Of a tenant only what a decision looks at: no key is needed to decide. */
@@ -137,12 +137,11 @@ export async function decide(
   judgeCore(matter, { authentic, identity, issuer, bearer, findings })
   if (matter.session) findings.push(...matter.session.findings)
   const rules = askedRules(release, audiences)
-  const inputs = authentic && inputsOf(matter, { authentic, match, rules, findings })
+  const inputs = authentic && ruleQuestions(matter, { authentic, match, rules, findings })
   findings.push(...(await ruleFindings(policy.rules, inputs)))
-  if (matter.remote)
-    findings.push(
-      await remoteFinding(matter.remote, questionsOf(matter, { inputs, rules, findings })),
-    )
+  // Where something was refused already, what is asked outside this house costs time, and could change nothing.
+  const outside = findings.every(letsPass) ? remoteQuestions(matter, { inputs, rules }) : undefined
+  if (matter.remote) findings.push(await remoteFinding(matter.remote, outside))
 
   const isLoadingWatched = matter.session?.isLoadingWatched
   const vector = trustVector({ findings, assurance, isLoadingWatched })
@@ -183,7 +182,7 @@ export async function authenticatedAside({
   return await authenticateAside(tee, evidence, { ...conditions, waivers: release.waivers })
 }
 
-type Authentic = NonNullable<AnyAuthentication['authentic']>
+export type Authentic = NonNullable<AnyAuthentication['authentic']>
 
 /** Binding, release and revocations: what no operator's rule can override. */
 function judgeCore(
@@ -238,66 +237,6 @@ function judgeCore(
       findings,
     )
   else reachNone(checklist(revocationChecks), findings)
-}
-
-/**
- * One for each audience that is asked for, and they differ in nothing else. Undefined where nobody would look at them:
- * writing out claims costs more than most checks.
- */
-function inputsOf(
-  { tenant, tee, policy, release, audiences, remote }: Matter,
-  {
-    authentic,
-    match,
-    rules,
-    findings,
-  }: {
-    readonly authentic: Authentic
-    readonly match: Match
-    readonly rules: readonly ReleaseRule[] | undefined
-    readonly findings: readonly Finding[]
-  },
-): readonly RuleInput[] | undefined {
-  if (policy.rules.rules.length === 0 && !remote) return undefined
-  const { assurance, evidence, endorsement } = authentic
-  const input = ruleInput({
-    tee: tee.name,
-    assurance,
-    status: statusOf(trustVector({ findings, assurance })),
-    release,
-    referenceValue: match.referenceValue,
-    tenant: tenant.name,
-    claims: tee.claims(evidence, endorsement),
-    claimSchema: tee.claimSchema,
-  })
-  // A request that names none is judged by what it would get. Where it would get nothing, it is refused already.
-  const asked = rules?.map(({ audience }) => audience) ?? audiences
-  return (asked.length > 0 ? asked : ['']).map((audience) => ({
-    ...input,
-    request: { ...input.request, audience },
-  }))
-}
-
-/** Undefined where something was refused already: what is asked outside this house costs time, and could change nothing. */
-function questionsOf(
-  { remote }: Matter,
-  {
-    inputs,
-    rules,
-    findings,
-  }: {
-    readonly inputs: readonly RuleInput[] | undefined
-    readonly rules: readonly ReleaseRule[] | undefined
-    readonly findings: readonly Finding[]
-  },
-): readonly RemoteInput[] | undefined {
-  if (!remote || !inputs || !rules || !findings.every(letsPass)) return undefined
-  const { connection } = remote
-  return inputs.map((input) => {
-    const { audience } = input.request
-    const scopes = rules.find((rule) => rule.audience === audience)?.scopes ?? []
-    return { ...input, resource: { audience, scopes }, connection }
-  })
 }
 
 /** Named one by one: an outcome that is new one day must not let anything pass. */

@@ -5,8 +5,8 @@
  */
 import type { Policy } from '../policy/policy.ts'
 import { decideAlike } from './policy-comparison.ts'
+import type { DriftReport } from './policy-ports.ts'
 import type { PolicyChange } from './policy-reconciler.ts'
-import type { DriftReport } from './ports.ts'
 import { reappraise } from './reappraise.ts'
 import type { Verifier } from './verifier.ts'
 

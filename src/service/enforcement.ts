@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { Problem } from '../problems.ts'
 import type { Operator } from './operators.ts'
-import type { EnforcementPoint, PolicyName, PolicyRecord, Store } from './ports.ts'
+import type { EnforcementPoint, PolicyName, PolicyRecord } from './policy-ports.ts'
+import type { Store } from './ports.ts'
 import { type Tenant, tenantNamed, type Verifier } from './verifier.ts'
 
 export interface EnforcementReport extends PolicyName {

@@ -1,13 +1,13 @@
 /** When does a replica look at its keys again? When one of them says that they changed, and every minute in any case. */
 import type { EventFeed } from './event-feed.ts'
-import { isRotated, type RotationRoom, tendKeys } from './key-rotation.ts'
+import { isRotated, type RotationRoom, type TendingRoom, tendKeys } from './key-rotation.ts'
 import type { AnyKeyRing } from './keys.ts'
 import type { Chore } from './verifier.ts'
 
 const TENDED_MS = 60_000
 
 /** Adds, forgets and reads again, ring after ring: what is wrong with one keeps nothing from the others. */
-export function keyChore(room: RotationRoom, rings: readonly AnyKeyRing[]): Chore {
+export function keyChore(room: TendingRoom, rings: readonly AnyKeyRing[]): Chore {
   return {
     name: 'keys',
     everyMs: TENDED_MS,

@@ -6,7 +6,10 @@ import type { SealedKey } from './token-ports.ts'
 
 export type KeyDates = Pick<SealedKey, 'kid' | 'createdAt' | 'activeFrom' | 'revokedAt'>
 
-/** `next`: published, and to sign from `activeFrom` on. `retired`: published, and signs no more. `over`: to be forgotten. */
+/**
+ * `next`: published, and to sign from `activeFrom` on. `retired`: published, and signs no more. `over`: to be forgotten, and
+ * published until it is.
+ */
 export type KeyState = 'next' | 'active' | 'retired' | 'over' | 'revoked'
 
 const HOUR_MS = 3600_000
@@ -48,9 +51,12 @@ export function stateOf(key: KeyDates, keys: readonly KeyDates[], at: Date): Key
   return at.getTime() < retired.getTime() + RETIRED_PUBLISHED_MS ? 'retired' : 'over'
 }
 
-export function publishedAt<K extends KeyDates>(keys: readonly K[], at: Date): readonly K[] {
-  const shown: readonly KeyState[] = ['next', 'active', 'retired']
-  return keys.filter((key) => shown.includes(stateOf(key, keys, at))).toSorted(newestFirst)
+/**
+ * Whatever is kept and was not revoked, the newest first: a clock that is ahead takes from nobody the key of a token that is
+ * still good by the right one. Which are kept is for forgettableAt, and for whoever asks whether anything may be forgotten.
+ */
+export function published<K extends KeyDates>(keys: readonly K[]): readonly K[] {
+  return keys.filter(({ revokedAt }) => !revokedAt).toSorted(newestFirst)
 }
 
 /** The newest stays, whatever became of it: the next one names it as the one that it follows. */
@@ -69,18 +75,13 @@ export function forgettableAt<K extends KeyDates>(keys: readonly K[], at: Date):
 }
 
 /**
- * When what is published last changed, in milliseconds: a key came, was revoked, or was over a day after its successor took
- * its place.
+ * A number that rises with every change of what is published, alike for every replica: when the last key came or was revoked,
+ * and when the oldest that is published began, added. A key that is forgotten is the oldest.
  */
-export function lastChange(keys: readonly KeyDates[], at: Date): number {
-  return Math.max(
-    0,
-    ...keys.map(({ createdAt, activeFrom, revokedAt }) => {
-      if (revokedAt) return Math.max(createdAt.getTime(), revokedAt.getTime())
-      const predecessorOver = activeFrom.getTime() + RETIRED_PUBLISHED_MS
-      return predecessorOver <= at.getTime() ? predecessorOver : createdAt.getTime()
-    }),
-  )
+export function sequenceOf(keys: readonly KeyDates[]): number {
+  const changes = keys.flatMap(({ createdAt, revokedAt }) => [createdAt, revokedAt ?? createdAt])
+  const newest = Math.max(0, ...changes.map((each) => each.getTime()))
+  return newest + (published(keys).at(-1)?.activeFrom.getTime() ?? 0)
 }
 
 export interface KeySchedule {

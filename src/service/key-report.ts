@@ -13,7 +13,7 @@ export const keysResponse = z.object({
       algorithm: z.string(),
       state: z.enum(['next', 'active', 'retired', 'over', 'revoked']).meta({
         description:
-          'next: published, and signs from activeFrom on. active: signs. retired: still published. over and revoked: no more.',
+          'next: published, and signs from activeFrom on. active: signs. retired: still published. over: published until it is forgotten, which waits for a clock that has been steady. revoked: no more.',
       }),
       createdAt: instant,
       retiresAt: instant.nullable().meta({ description: 'When its successor takes over.' }),

@@ -1,6 +1,6 @@
 /** The keys of one purpose as a replica holds them: opened, read without waiting, and read again when others changed them. */
 
-import { type KeyDates, lastChange, newestFirst, publishedAt, signerAt } from './key-lifetime.ts'
+import { type KeyDates, newestFirst, published, sequenceOf, signerAt } from './key-lifetime.ts'
 import type { KeyRoom } from './key-room.ts'
 import { findOrMake, openedKey } from './key-room.ts'
 import { isForgotten } from './sealed-key.ts'
@@ -10,11 +10,10 @@ export interface KeyRing<K> {
   readonly purpose: KeyPurpose
   /** Throws where every key was revoked and no other was made yet. */
   readonly signer: (at: Date) => K
-  readonly published: (at: Date) => readonly K[]
   /** All that were not revoked, the newest first. */
-  readonly good: () => readonly K[]
+  readonly published: () => readonly K[]
   /** Another, and greater, whenever what is published is another. */
-  readonly sequence: (at: Date) => number
+  readonly sequence: () => number
   /** Rejects where the database does not answer or a key does not open; what was held is held on to. */
   readonly reload: () => Promise<void>
 }
@@ -56,9 +55,8 @@ export async function openKeyRing<K>(
       if (signer) return signer.opened
       throw new Error(`every key for ${purpose} was revoked, and no other was made yet`)
     },
-    published: (at) => publishedAt(held, at).map((each) => each.opened),
-    good: () => held.filter(({ revokedAt }) => !revokedAt).map((each) => each.opened),
-    sequence: (at) => lastChange(held, at),
+    published: () => published(held).map((each) => each.opened),
+    sequence: () => sequenceOf(held),
     // One after the other: an answer that was asked for first may come last.
     reload() {
       const asked = running.then(read)

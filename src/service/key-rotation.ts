@@ -49,8 +49,13 @@ export function isRotated(purpose: KeyPurpose): boolean {
   return purpose === 'challenge' || formOf(purpose) !== undefined
 }
 
+export interface TendingRoom extends RotationRoom {
+  /** Whether the clock is to be believed when it calls a key old: what was forgotten does not come back (steady-clock.ts). */
+  readonly mayForget: (at: Date) => boolean
+}
+
 /** A successor where one is due, and whatever nobody needs any more forgotten. Throws Problem('storage-unavailable'). */
-export async function tendKeys(room: RotationRoom, purpose: KeyPurpose): Promise<void> {
+export async function tendKeys(room: TendingRoom, purpose: KeyPurpose): Promise<void> {
   const at = room.clock.now()
   const stored = await room.store.keysFor(purpose)
   const keys = stored.filter((key) => !isForgotten(key))
@@ -62,7 +67,8 @@ export async function tendKeys(room: RotationRoom, purpose: KeyPurpose): Promise
       by: 'the calendar',
     })
   }
-  const gone = [...forgettableAt(keys, at), ...forgottenForms(stored)].map(({ kid }) => kid)
+  const old = room.mayForget(at) ? forgettableAt(keys, at) : []
+  const gone = [...old, ...forgottenForms(stored)].map(({ kid }) => kid)
   if (gone.length > 0) await room.store.forgetKeys(purpose, gone)
 }
 

@@ -51,8 +51,9 @@ export async function openIssuer(
         if (!ring) throw new Error(`${url} issues no tokens of the form ${form}`)
         return ring.signer(at)
       },
-      published: (at) => [...rings.values()].flatMap((ring) => ring.published(at)),
-      sequence: (at) => Math.max(...[...rings.values()].map((ring) => ring.sequence(at))),
+      published: () => [...rings.values()].flatMap((ring) => ring.published()),
+      // Added, so that a change of any rises.
+      sequence: () => [...rings.values()].reduce((sum, ring) => sum + ring.sequence(), 0),
     },
   }
 }
@@ -71,5 +72,5 @@ export async function openChallengeKeys(
     id: new Uint8Array(Buffer.from(kid, 'hex')),
     secret: createSecretKey(secret),
   }))
-  return { ring, keys: { issuing: ring.signer, opening: ring.good } }
+  return { ring, keys: { issuing: ring.signer, opening: ring.published } }
 }

@@ -15,8 +15,9 @@ import type { Evidence } from '../rats/evidence.ts'
 import { stateDigestOf } from './acceptance-chain.ts'
 import type { JudgedRecord } from './appraisal-record.ts'
 import type { PendingLeaf } from './log-ports.ts'
-import type { PolicyRecord, Random } from './ports.ts'
-import type { AttestedBrokerSession, ReleaseApproval, ReleaseRecord } from './release-ports.ts'
+import type { PolicyRecord } from './policy-ports.ts'
+import type { Random } from './ports.ts'
+import type { ReleaseApproval, ReleaseRecord } from './release-ports.ts'
 import type { ResourceSettings } from './resource-settings.ts'
 import type { KeyPurpose, Revocation, TokenRecord } from './token-ports.ts'
 
@@ -81,27 +82,6 @@ export function policyLeaf(record: PolicyRecord, random: Random): PendingLeaf {
     tenant,
   })
   return leaf({ kind: 'policy', at, text, tenant, subject: commit }, random)
-}
-
-/** A handshake of the Key Broker, whose token ends with it. */
-export function handshakeRevocationLeaf(
-  { id, tenant, attested }: AttestedBrokerSession,
-  { at, reason, detail, by }: Revocation,
-  random: Random,
-): PendingLeaf {
-  const text = JSON.stringify({
-    agent: attested.agent,
-    appraisal: attested.appraisal,
-    at: at.toISOString(),
-    by,
-    detail,
-    environment: attested.environment,
-    handshake: { expiresAt: attested.expiresAt.toISOString(), jti: id },
-    kind: 'vouchsafe/revocation/v1',
-    reason,
-    tenant,
-  })
-  return leaf({ kind: 'revocation', at, text, tenant, subject: id }, random)
 }
 
 export function revocationLeaf(
@@ -191,6 +171,7 @@ export function resourceLeaf(
     kind: 'vouchsafe/resource/v1',
     resource: name,
     settings: settings && {
+      acceptsSimulated: String(settings.acceptsSimulated),
       approvals: String(settings.approvals),
       brokerPath: settings.brokerPath,
       leaseSeconds: String(settings.leaseSeconds),

@@ -6,10 +6,11 @@
 import type { Policy } from '../policy/policy.ts'
 import { Problem } from '../problems.ts'
 import type { AgentRelease, ReleaseRule } from '../rats/release.ts'
+import type { Assurance } from '../rats/trust-vector.ts'
 import { policyInForce } from './policy-in-force.ts'
 import type { AppraisalRecord } from './ports.ts'
 import type { ReleaseRecord } from './release-ports.ts'
-import { presentStandingOf, type Standing } from './standing.ts'
+import { type PresentStanding, presentStandingOf } from './standing.ts'
 import type { Tenant, Verifier } from './verifier.ts'
 
 export interface ReleaseQuestion {
@@ -47,6 +48,8 @@ export interface Allowed {
   readonly policy: Policy
   readonly release: AgentRelease
   readonly rule: ReleaseRule
+  /** Of the evidence, as it was judged now. */
+  readonly assurance: Assurance
 }
 
 type Judging = Pick<Verifier, 'store' | 'proofs' | 'journal' | 'standings'>
@@ -75,7 +78,7 @@ export async function mayRelease(
   if (!rule)
     throw refuse(`no rule of policy ${policy.commit} has it as a scope${forWhom(audience)}`)
   const standing = await presentStanding(verifier, { ...question, policy, rule }, at)
-  if (standing.standing === 'holds') return { policy, release, rule }
+  if (standing.standing === 'holds') return { policy, release, rule, assurance: standing.assurance }
   throw refuse(
     standing.standing === 'unexaminable'
       ? `the evidence cannot be judged: ${standing.why}`
@@ -95,7 +98,7 @@ async function presentStanding(
   verifier: Judging,
   question: JudgedQuestion,
   at: Date,
-): Promise<Standing> {
+): Promise<PresentStanding> {
   const { tenant, environment, agent, appraisal, bound, policy, rule } = question
   const renewals = tenant.collect.renewals?.() ?? 0
   const key = [

@@ -1,5 +1,6 @@
 /** Which version of which resource does a request get, if it may have any: judged by how the resource may be had now. */
 import { Problem } from '../problems.ts'
+import type { Assurance } from '../rats/trust-vector.ts'
 import { chooseVersion, type VersionRequest } from '../release/choose-version.ts'
 import type { KnownResource, ResourceUse, ResourceVersion } from './release-ports.ts'
 import type { Verifier } from './verifier.ts'
@@ -8,6 +9,8 @@ export interface OfferRequest extends VersionRequest {
   readonly tenant: string
   readonly resource: string
   readonly use: ResourceUse
+  /** Of the evidence, as it was judged for this request. */
+  readonly assurance: Assurance
   /** Whether the token is of a session that is ACTIVE now. */
   readonly isInSession: boolean
 }
@@ -18,8 +21,8 @@ export interface Offer {
 }
 
 /**
- * Throws Problem: `resource-unknown`, `release-use-refused`, `release-needs-session`, `resource-version-unavailable`. What is
- * held of a resource may be of before: nobody is refused by that, nor are operators asked.
+ * Throws Problem: `resource-unknown`, `release-use-refused`, `release-needs-hardware`, `release-needs-session`,
+ * `resource-version-unavailable`. What is held of a resource may be of before: nobody is refused by that, nor are operators asked.
  */
 export async function offerOf(
   { resources }: Pick<Verifier, 'resources'>,
@@ -44,6 +47,8 @@ function judged(resource: KnownResource, request: OfferRequest): Offer | Problem
       'release-use-refused',
       `${name} is there to ${use}, and not to ${request.use}`,
     )
+  const refusal = simulatedRefusal(resource, request.assurance)
+  if (refusal) return refusal
   if (requiresSession && !request.isInSession)
     return new Problem(
       'release-needs-session',
@@ -53,4 +58,16 @@ function judged(resource: KnownResource, request: OfferRequest): Offer | Problem
   return 'chosen' in choice
     ? { resource, version: choice.chosen }
     : new Problem('resource-version-unavailable', `${name}: ${choice.none}`)
+}
+
+/** On every face, and undefined where it may have it. A simulated vendor signs whatever whoever holds its keys wants signed. */
+export function simulatedRefusal(
+  { name, acceptsSimulated }: Pick<KnownResource, 'name' | 'acceptsSimulated'>,
+  assurance: Assurance,
+): Problem | undefined {
+  if (assurance === 'hardware' || acceptsSimulated) return undefined
+  return new Problem(
+    'release-needs-hardware',
+    `${name} is given only to evidence of hardware, and this evidence is ${assurance}`,
+  )
 }

@@ -19,7 +19,8 @@ import { liveWatch } from './live-watch.ts'
 import type { Witness } from './log-witnesses.ts'
 import { openLog } from './open-log.ts'
 import { knownOutages } from './outages.ts'
-import type { Journal, PolicySource } from './ports.ts'
+import type { PolicySource } from './policy-ports.ts'
+import type { Journal } from './ports.ts'
 import { rememberedStandings } from './remembered-standings.ts'
 import { sessionWatch } from './session-watch.ts'
 import { statusSlots } from './status-slots.ts'
@@ -36,6 +37,8 @@ export interface VerifierParts extends KeyRoom {
   readonly pause: () => Promise<void>
   /** Of a clock that only ever rises and that nobody sets. Absent: no step of `clock` is noticed. */
   readonly elapsedMs?: () => number
+  /** Whether anything may be forgotten by age at this instant of `clock` (steady-clock.ts). Absent: `clock` is believed. */
+  readonly mayForget?: (at: Date) => boolean
   /** Appraises stored evidence again after each acceptance; begun here. Absent: nobody does. */
   readonly drift?: DriftWatch
   /** Of the transparency log; default: none. */
@@ -99,7 +102,7 @@ export async function openVerifier(parts: VerifierParts): Promise<Verifier> {
     chores: [
       { name: 'events', everyMs: EVENTS_MS, run: events.poll },
       away.chore,
-      keyChore(parts, keyRings),
+      keyChore({ ...parts, mayForget: parts.mayForget ?? (() => true) }, keyRings),
       ...logChores,
       ...tenants.map(({ tenant }) => liveWatch({ ...parts, events }, tenant)),
       ...tenants.map(({ tenant }) => sessionWatch({ ...parts, events }, tenant)),

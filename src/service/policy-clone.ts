@@ -1,6 +1,6 @@
 /** The clone of a tenant's policy repository, as the reconciler uses it: opened when it can be, and every fetch told to the board. */
 import type { ConditionBoard } from './policy-conditions.ts'
-import type { PolicyMirror } from './ports.ts'
+import type { PolicyMirror } from './policy-ports.ts'
 
 export interface PolicyClone {
   /** Throws what the opening throws, and opens again at the next call. */

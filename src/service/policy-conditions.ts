@@ -6,7 +6,8 @@
 import type { RefusalCondition } from '../policy/acceptance/acceptance.ts'
 import type { Policy } from '../policy/policy.ts'
 import { silenceOf } from './policy-in-force.ts'
-import type { Clock, Journal, PolicyCondition, PolicyConditionName } from './ports.ts'
+import type { PolicyCondition, PolicyConditionName } from './policy-ports.ts'
+import type { Clock, Journal } from './ports.ts'
 
 export interface ConditionBoard {
   readonly judged: (verdict: CandidateVerdict) => void

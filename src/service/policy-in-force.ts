@@ -1,7 +1,7 @@
 /** May anything be released under the accepted policy at this instant? Not without one, and not when it fell silent for too long. */
 import type { Policy } from '../policy/policy.ts'
 import { Problem } from '../problems.ts'
-import type { PolicySource } from './ports.ts'
+import type { PolicySource } from './policy-ports.ts'
 
 const RETRY_SECONDS = 30
 /** A replica hears of what another accepted after two seconds or so. */

@@ -20,19 +20,11 @@ import type { ClaimSchema } from '../rats/tee.ts'
 import { policyLeaf } from './log-leaves.ts'
 import { policyClone } from './policy-clone.ts'
 import { conditionBoard } from './policy-conditions.ts'
+import type { PolicyHead, PolicyMirror, PolicyRecord, PolicySource } from './policy-ports.ts'
 import { policyRefusals } from './policy-refusals.ts'
 import { restorationOf } from './policy-restoration.ts'
 import { absentSentence, judgedText, lostSentence, syncedSentence } from './policy-sentences.ts'
-import type {
-  Clock,
-  Journal,
-  PolicyHead,
-  PolicyMirror,
-  PolicyRecord,
-  PolicySource,
-  Random,
-  Store,
-} from './ports.ts'
+import type { Clock, Journal, Random, Store } from './ports.ts'
 
 export interface ReconcilerRequest {
   readonly tenant: string

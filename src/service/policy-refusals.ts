@@ -1,5 +1,6 @@
 /** Was this candidate refused a moment ago? Then it need not be judged at every look. */
-import type { Clock, PolicyHead } from './ports.ts'
+import type { PolicyHead } from './policy-ports.ts'
+import type { Clock } from './ports.ts'
 
 export interface PolicyRefusals {
   readonly remember: (candidate: string, after: PolicyHead | undefined) => void

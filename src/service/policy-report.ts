@@ -1,7 +1,7 @@
 /** What is there to say about a tenant's policy? Everything that /v1/policies, the metrics and `policy status` show. */
 import type { Heartbeat } from '../policy/documents/heartbeat.ts'
 import { type EnforcementState, enforcementOf } from './enforcement.ts'
-import type { DriftReport, PolicyCondition, PolicyName } from './ports.ts'
+import type { DriftReport, PolicyCondition, PolicyName } from './policy-ports.ts'
 import { type Tenant, tenantNamed, type Verifier } from './verifier.ts'
 
 export interface PolicyReport {

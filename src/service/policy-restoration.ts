@@ -3,8 +3,9 @@
  * and whenever the database seems to have gone back in time.
  */
 import { chainFault } from './acceptance-chain.ts'
+import type { AcceptanceLink, PolicyMirror, PolicyRecord } from './policy-ports.ts'
 import { brokenHistorySentence } from './policy-sentences.ts'
-import type { AcceptanceLink, PolicyMirror, PolicyRecord, Store } from './ports.ts'
+import type { Store } from './ports.ts'
 
 export type Restoration =
   /** `lost`: a commit that was accepted and of which the database knows nothing: it was restored from an older copy. */

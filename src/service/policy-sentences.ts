@@ -1,6 +1,6 @@
 /** How do the findings of the reconciler read? Each sentence says what was observed, what was expected, and what to do. */
 import type { JudgedCommit } from '../policy/acceptance/acceptance.ts'
-import type { PolicyRecord } from './ports.ts'
+import type { PolicyRecord } from './policy-ports.ts'
 
 export function syncedSentence(commit: string): string {
   return `commit ${commit} is in force, and the remote has nothing newer`

@@ -5,7 +5,6 @@
  */
 import type { Policy } from '../policy/policy.ts'
 import type { Finding, Waivers } from '../rats/check.ts'
-import { type Endorsements, endorsements } from '../rats/endorsements.ts'
 import { recordedTeeByName } from '../tee/registry.ts'
 import {
   type AnyAuthentication,
@@ -14,8 +13,10 @@ import {
   decide,
   type Matter,
 } from './decision.ts'
+import { keptEndorsements } from './kept-endorsements.ts'
 import { rulesAndRevocationsAgree, sameRelease } from './policy-comparison.ts'
-import type { AppraisalRecord, DriftEntry, DriftReport, Store, Verdict } from './ports.ts'
+import type { DriftEntry, DriftReport } from './policy-ports.ts'
+import type { AppraisalRecord, Store, Verdict } from './ports.ts'
 import { isForged } from './proven.ts'
 import { recordedSession } from './session-findings.ts'
 import type { Verifier } from './verifier.ts'
@@ -52,7 +53,6 @@ const MOST_FORGED_PER_ROW = 16
 export async function reappraise(request: Reappraisal): Promise<DriftReport> {
   const { verifier, tenant, from, to, since, at, most = Number.POSITIVE_INFINITY } = request
   const { progress, signal } = request
-  const held = endorsementShelf(verifier.store)
   const areAlike = comparing(from, to)
   const entries: DriftEntry[] = []
   let [examined, unexaminable, changed, forged] = [0, 0, 0, 0]
@@ -68,7 +68,7 @@ export async function reappraise(request: Reappraisal): Promise<DriftReport> {
         forged++
         continue
       }
-      const outcome = areAlike(record) ? 'same' : await compare(record, { request, held })
+      const outcome = areAlike(record) ? 'same' : await compare(record, request)
       if (outcome === 'unexaminable') unexaminable++
       else examined++
       if (typeof outcome === 'string') continue
@@ -101,10 +101,10 @@ function comparing(from: Policy, to: Policy): (record: AppraisalRecord) => boole
 
 async function compare(
   record: AppraisalRecord,
-  { request, held }: { readonly request: Reappraisal; readonly held: EndorsementShelf },
+  request: Reappraisal,
 ): Promise<DriftEntry | 'same' | 'unexaminable'> {
   const { from, to } = request
-  const matterFor = await mattersOf(record, { request, held })
+  const matterFor = await mattersOf(record, request)
   if (!matterFor) return 'unexaminable'
   const before = await verdictOf(matterFor(from))
   const after = await verdictOf(matterFor(to), before)
@@ -125,13 +125,12 @@ async function compare(
 /** Undefined where it cannot be decided again: evidence or endorsements are not kept, or the TEE is known no more. */
 async function mattersOf(
   record: AppraisalRecord,
-  { request, held }: { readonly request: Reappraisal; readonly held: EndorsementShelf },
+  { tenant, verifier }: Reappraisal,
 ): Promise<((policy: Policy) => Matter | undefined) | undefined> {
-  const { endorsementsDigest, evidence, runtimeClaims: claims, binding, audiences, at } = record
+  const { evidence, runtimeClaims: claims, binding, audiences, at } = record
   const tee = recordedTeeByName(record.tee)
-  const kept = await held(endorsementsDigest)
+  const kept = await keptEndorsements(record, verifier.store)
   if (!tee || !kept || !evidence) return undefined
-  const { tenant, verifier } = request
   const { anchors } = tenant
   const conditions = { at, anchors, endorsements: kept, proofs: verifier.proofs }
   // What ran is judged where the session's deltas are.
@@ -171,23 +170,4 @@ function hasFailed({ outcome }: Finding): boolean {
 
 function sameWaivers(a: Waivers, b: Waivers): boolean {
   return a.size === b.size && [...a].every(([name, reason]) => b.get(name) === reason)
-}
-
-type EndorsementShelf = (digest: string) => Promise<Endorsements | undefined>
-
-/** A fleet of machines has dozens of sets; what does not fit is read again. */
-const MOST_SETS = 256
-
-function endorsementShelf(store: Pick<Store, 'findEndorsements'>): EndorsementShelf {
-  const shelf = new Map<string, Endorsements | undefined>()
-  return async (digest) => {
-    if (shelf.has(digest)) return shelf.get(digest)
-    const parts = await store.findEndorsements(digest)
-    const set = parts && endorsements(parts)
-    if (shelf.size >= MOST_SETS) shelf.clear()
-    // Stored under a name that is not theirs, they would be another machine's.
-    const found = set?.digest === digest ? set : undefined
-    shelf.set(digest, found)
-    return found
-  }
 }

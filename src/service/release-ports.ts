@@ -22,6 +22,8 @@ export interface Resource {
   readonly brokerPath: string | undefined
   /** Only inside a session, which watches the agent while it runs; the Key Broker face has none. */
   readonly requiresSession: boolean
+  /** Simulated evidence may have it, where the tenant takes any: whoever has the simulated vendor's keys has it then. */
+  readonly acceptsSimulated: boolean
   /** Counts changes of the above, from 1: what was judged under another is judged again. */
   readonly revision: number
 }
@@ -76,7 +78,7 @@ export interface ReleaseRecord {
   readonly resource: string
   readonly version: number
   readonly use: ResourceUse
-  /** jti of the token that was presented; for the Key Broker face the id of its session. */
+  /** jti of the token that was presented; for the Key Broker face that of its handshake's, by cookie too. */
   readonly jti: string
   readonly face: 'releases' | 'key-broker'
   readonly jkt: string
@@ -150,7 +152,7 @@ export interface AttestedSession {
   /** JSON of the agent's public key, as it was bound by the evidence. */
   readonly teePublicKey: string
   readonly policyCommit: string
-  /** Until then resources may be had by the session's cookie or its token; earlier, where an operator revoked it. */
+  /** Until then resources may be had by the session's cookie or its token, unless that is revoked earlier. */
   readonly expiresAt: Date
 }
 
@@ -174,8 +176,6 @@ export type BrokerSessionStore = Pick<
   | 'findBrokerSession'
   | 'spendBrokerNonce'
   | 'attestBrokerSession'
-  | 'attestedBrokerSessions'
-  | 'endBrokerSessions'
   | 'pruneBrokerSessions'
 >
 
@@ -268,17 +268,6 @@ export interface ReleaseStore {
   /** The nonce is good once: true for the first who spends it, on whichever replica, before the session's end. */
   readonly spendBrokerNonce: (id: string, at: Date) => Promise<boolean>
   readonly attestBrokerSession: (id: string, attested: AttestedSession) => Promise<void>
-  /** Those of a tenant that are attested and not over at `at`, by id, at most `limit`, after the id `after`. */
-  readonly attestedBrokerSessions: (
-    tenant: string,
-    page: { readonly at: Date; readonly limit: number; readonly after?: string | undefined },
-  ) => Promise<readonly AttestedBrokerSession[]>
-  /** Ends those that are not over at `at`, and queues a leaf for each; resolves to those that it ended, as they were. */
-  readonly endBrokerSessions: (
-    ids: readonly string[],
-    at: Date,
-    leafOf: (session: AttestedBrokerSession) => PendingLeaf,
-  ) => Promise<readonly AttestedBrokerSession[]>
   /** Forgets sessions that were over before `before`; resolves to how many. */
   readonly pruneBrokerSessions: (before: Date) => Promise<number>
   /** Forgets releases, approvals and counts that were over before `before`; resolves to how many releases. */

@@ -6,6 +6,7 @@
 import { toHex } from '../bytes/encoding.ts'
 import { Problem } from '../problems.ts'
 import type { PublicKey } from '../rats/public-key.ts'
+import type { Assurance } from '../rats/trust-vector.ts'
 import type { VersionRequest } from '../release/choose-version.ts'
 import { type Lease, leaseFrom } from '../release/lease.ts'
 import { sealRelease } from '../seal/release-envelope.ts'
@@ -91,9 +92,9 @@ async function handOut(verifier: Verifier, handing: Handing, call: Call): Promis
   assertAttestedKey(holder, request.encJwk)
   // Before anything is told of the resource.
   const session = await sessionGround(verifier, holder.record, call)
-  await entitledTo(verifier, holder, { resource, call })
+  const { assurance } = await entitledTo(verifier, holder, { resource, call })
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const released = await attempt(verifier, { ...handing, holder, session }, call)
+    const released = await attempt(verifier, { ...handing, holder, assurance, session }, call)
     if (released) return released
     verifier.resources.forget(holder.tenant.name, resource)
   }
@@ -102,6 +103,7 @@ async function handOut(verifier: Verifier, handing: Handing, call: Call): Promis
 
 interface Attempt extends Handing {
   readonly holder: ProvenPossession
+  readonly assurance: Assurance
   /** Of the token; undefined where it is of none. */
   readonly session: HeardSession | undefined
 }
@@ -109,14 +111,14 @@ interface Attempt extends Handing {
 /** Undefined where the resource is another than what was held of it. */
 async function attempt(
   verifier: Verifier,
-  { request, use, make, holder, session }: Attempt,
+  { request, use, make, holder, assurance, session }: Attempt,
   call: Call,
 ): Promise<Released | undefined> {
   const { record, proof } = holder
   const { tenant, environment, agent, jkt } = record
   const { resource, version } = await offerOf(verifier, {
     ...request,
-    ...{ tenant, use, isInSession: session !== undefined },
+    ...{ tenant, use, assurance, isInSession: session !== undefined },
   })
   const { name, approvals } = resource
   const subject = { tenant, resource: name, version: version.version, environment, agent, jkt }
@@ -140,7 +142,7 @@ async function attempt(
   }
 }
 
-interface Leaving extends Omit<Attempt, 'make'> {
+interface Leaving extends Omit<Attempt, 'make' | 'assurance'> {
   readonly ground: {
     readonly resource: Resource
     readonly version: number

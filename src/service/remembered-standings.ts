@@ -6,11 +6,15 @@
  * and whoever asks then would wait for all of them. So each is held for a time of its own, and none for longer.
  */
 import { rememberedSignatures, type VerifySignature } from '../rats/signature-answers.ts'
-import type { Standing } from './standing.ts'
+import type { PresentStanding } from './standing.ts'
 
 export interface Standings {
   /** `judge` is asked once for whoever asks meanwhile. What it rejects with is not remembered. */
-  readonly of: (key: string, at: Date, judge: () => Promise<Standing>) => Promise<Standing>
+  readonly of: (
+    key: string,
+    at: Date,
+    judge: () => Promise<PresentStanding>,
+  ) => Promise<PresentStanding>
   /** For those who judge: what is judged again has the signature that it had. */
   readonly signatures: VerifySignature
 }
@@ -24,7 +28,7 @@ const MOST_REMEMBERED = 20_000
 interface Remembered {
   readonly since: number
   readonly until: number
-  readonly standing: Promise<Standing>
+  readonly standing: Promise<PresentStanding>
 }
 
 export function rememberedStandings(): Standings {

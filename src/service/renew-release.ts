@@ -44,8 +44,9 @@ export async function renewRelease(
   // Nothing that is recorded would notice that what is held is of before.
   resources.forget(tenant, resource)
   const isInSession = session !== undefined
+  const { assurance } = judged
   const asked = { tenant, resource, use: 'release', version, minimumVersion: undefined } as const
-  const { leaseSeconds } = (await offerOf(verifier, { ...asked, isInSession })).resource
+  const { leaseSeconds } = (await offerOf(verifier, { ...asked, assurance, isInSession })).resource
   const lease = leaseFrom(at, leaseSeconds)
   const { proof, record, issuer } = holder
   const { commit: policyCommit } = judged.policy

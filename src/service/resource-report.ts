@@ -22,6 +22,9 @@ const settings = {
     .nullable()
     .meta({ description: 'Where the Key Broker face serves it; null: nowhere.' }),
   requiresSession: z.boolean(),
+  acceptsSimulated: z
+    .boolean()
+    .meta({ description: 'Whether simulated evidence may have it, where the tenant takes any.' }),
 }
 
 const version = z.object({
@@ -164,7 +167,7 @@ function approvalJson({ approval, needed }: JudgedApproval): z.output<typeof app
 }
 
 function settingsJson(resource: PutResource['resource']) {
-  const { use, approvals, leaseSeconds, requiresSession } = resource
+  const { use, approvals, leaseSeconds, requiresSession, acceptsSimulated } = resource
   return {
     use,
     approvals,
@@ -172,6 +175,7 @@ function settingsJson(resource: PutResource['resource']) {
     releasesPerMinute: resource.releasesPerMinute ?? null,
     brokerPath: resource.brokerPath ?? null,
     requiresSession,
+    acceptsSimulated,
   }
 }
 

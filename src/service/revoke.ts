@@ -1,9 +1,8 @@
 /**
  * `POST /v1/revocations`, and whatever else decides that tokens hold no longer: every live token of a selection, each with
- * its leaf of the log and its event, and every handshake of the Key Broker that it means. Who is revoked twice is revoked once.
+ * its leaf of the log and its event. Who is revoked twice is revoked once.
  */
 import { revocationLeaf } from './log-leaves.ts'
-import { revokeHandshakes } from './revoke-handshakes.ts'
 import type { Revocation, TokenRecord, TokenSelection } from './token-ports.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -37,10 +36,7 @@ export async function revokeSelection(
 ): Promise<Revoked> {
   const revocation: Revocation = { ...why, at }
   const jtis: string[] = []
-  const handshakes = await revokeHandshakes(verifier, { tenant, selection }, revocation)
-  report(verifier, { tenant, ...selection }, { revocation, count: handshakes.length })
-  jtis.push(...handshakes.slice(0, MOST_NAMED))
-  let count = handshakes.length
+  let count = 0
   for (let pass = 0; pass < MOST_PASSES; pass++) {
     const before = count
     for await (const page of livePages(verifier, { tenant, selection, at })) {

@@ -17,7 +17,7 @@ export interface RuleSubject {
   readonly claimSchema: ClaimSchema
 }
 
-/** The same whatever audience is asked for; decision.ts puts that in. */
+/** The same whatever audience is asked for; rule-questions.ts puts that in. */
 export function ruleInput(subject: RuleSubject): RuleInput {
   const { tee, assurance, status, tenant, referenceValue } = subject
   const { environment, agent, version, generation } = subject.release

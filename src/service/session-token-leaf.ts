@@ -1,7 +1,8 @@
 /** What does the transparency log say of tokens that a session was given between two quotes? As log-leaves.ts has it. */
 import { leaf, tokenMembers } from './log-leaves.ts'
 import type { PendingLeaf } from './log-ports.ts'
-import type { PolicyName, Random } from './ports.ts'
+import type { PolicyName } from './policy-ports.ts'
+import type { Random } from './ports.ts'
 import type { SessionRecord } from './session-ports.ts'
 import type { TokenRecord } from './token-ports.ts'
 

@@ -8,14 +8,16 @@ import { holdsAt } from '../pki/interval.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { PreparedRules } from '../policy/rules/rule.ts'
 import type { Finding } from '../rats/check.ts'
-import { type EndorsementParts, type Endorsements, endorsements } from '../rats/endorsements.ts'
+import type { EndorsementParts, Endorsements } from '../rats/endorsements.ts'
 import type { Evidence } from '../rats/evidence.ts'
 import type { AgentRelease } from '../rats/release.ts'
 import type { VerifySignature } from '../rats/signature-answers.ts'
 import type { AnyTee } from '../rats/tee.ts'
+import type { Assurance } from '../rats/trust-vector.ts'
 import { recordedTeeByName } from '../tee/registry.ts'
 import { isWaived } from './collect-endorsements.ts'
 import { type DecidingTenant, type Decision, decide, type Matter } from './decision.ts'
+import { keptEndorsements } from './kept-endorsements.ts'
 import type { AppraisalRecord, Store } from './ports.ts'
 import { recordedSession } from './session-findings.ts'
 import type { Tenant, Verifier } from './verifier.ts'
@@ -30,6 +32,11 @@ export type Standing =
       /** Ids of the checks that it fails now and did not. */
       readonly failing: readonly string[]
     }
+
+/** At this moment: by whose word it holds is known too. */
+export type PresentStanding =
+  | Exclude<Standing, { readonly standing: 'holds' }>
+  | { readonly standing: 'holds'; readonly assurance: Assurance }
 
 /** What may have changed since. */
 export type Aspect = Extract<Standing, { readonly standing: 'fallen' }>['reason']
@@ -66,7 +73,7 @@ export async function standingOf(record: AppraisalRecord, judging: Judging): Pro
 export async function presentStandingOf(
   record: AppraisalRecord,
   judging: Omit<Judging, 'aspects'>,
-): Promise<Standing> {
+): Promise<PresentStanding> {
   const question = await questionOf(record, { ...judging, aspects: [] })
   if ('standing' in question) return question
   const current = await currentEndorsements(question)
@@ -74,7 +81,7 @@ export async function presentStandingOf(
   const now = await failures(question, { at: judging.at, endorsements: current.endorsements })
   if ('fault' in now) return { standing: 'unexaminable', why: now.fault }
   const failing = now.failing.map(({ id }) => id)
-  if (failing.length === 0) return holds
+  if (now.assurance) return { standing: 'holds', assurance: now.assurance }
   const ofHardware = [...question.tee.authenticate, ...question.tee.appraise]
   const isHardware = ofHardware.some(({ id }) => failing.includes(id))
   return { standing: 'fallen', reason: isHardware ? 'collateral' : 'policy', failing }
@@ -134,11 +141,8 @@ async function questionOf(
   const { environment, agent } = record.runtimeClaims
   const release = policy.releaseOf(environment, agent)
   if (!release) return { standing: 'fallen', reason: 'policy', failing: ['release-unknown'] }
-  const parts = await verifier.store.findEndorsements(record.endorsementsDigest)
-  const kept = parts && endorsements(parts)
-  // Stored under a name that is not theirs, they would be another machine's.
-  if (kept?.digest !== record.endorsementsDigest)
-    return { standing: 'unexaminable', why: 'what its vendor said is kept no more' }
+  const kept = await keptEndorsements(record, verifier.store)
+  if (!kept) return { standing: 'unexaminable', why: 'what its vendor said is kept no more' }
   const { evidence } = record
   if (!evidence) return { standing: 'unexaminable', why: 'its evidence is kept no more' }
   return { record, evidence, judging, tee, release, kept }
@@ -249,16 +253,25 @@ function matterOf(
   }
 }
 
-type Failures = { readonly failing: readonly Finding[] } | { readonly fault: string }
+type Failures =
+  | {
+      readonly failing: readonly Finding[]
+      /** Present if and only if nothing failed. */
+      readonly assurance: Assurance | undefined
+    }
+  | { readonly fault: string }
 
 async function failures(question: Question, held: Held): Promise<Failures> {
   const { policy } = question.judging
   const rules = watched(policy.rules)
   const matter = matterOf(question, { ...held, policy: { ...policy, rules: rules.prepared } })
-  const { findings } = await decide(matter)
+  const { findings, grant } = await decide(matter)
   const fault = rules.fault()
   return fault === undefined
-    ? { failing: findings.filter(({ outcome }) => outcome === 'fail') }
+    ? {
+        failing: findings.filter(({ outcome }) => outcome === 'fail'),
+        assurance: grant?.assurance,
+      }
     : { fault }
 }
 

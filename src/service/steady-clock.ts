@@ -10,6 +10,8 @@
 export interface SteadyClock {
   /** To be asked before each forgetting, once a minute or so. */
   readonly look: (at: Date) => ClockLook
+  /** For whoever forgets besides: a step that nobody looked at yet counts, and is left to `look` to tell. */
+  readonly mayForget: (at: Date) => boolean
 }
 
 export interface ClockLook {
@@ -40,14 +42,22 @@ export function steadyClock({ elapsedMs, at, newest }: SteadyClockRequest): Stea
   const isStrange = newest && Math.abs(last.at - newest.getTime()) > LONGEST_SILENCE_MS
   let heldUntil = last.elapsed + (isStrange ? AFTER_STEP_MS : FIRST_MS)
 
+  function stepTo(now: typeof last): number {
+    const drift = now.at - last.at - (now.elapsed - last.elapsed)
+    return Math.abs(drift) > TOLERANCE_MS ? Math.round(drift) : 0
+  }
+
   return {
     look(seen) {
       const now = { at: seen.getTime(), elapsed: elapsedMs() }
-      const drift = now.at - last.at - (now.elapsed - last.elapsed)
+      const stepMs = stepTo(now)
       last = now
-      const stepMs = Math.abs(drift) > TOLERANCE_MS ? Math.round(drift) : 0
       if (stepMs !== 0) heldUntil = now.elapsed + AFTER_STEP_MS
       return { mayForget: now.elapsed >= heldUntil, stepMs }
+    },
+    mayForget(seen) {
+      const now = { at: seen.getTime(), elapsed: elapsedMs() }
+      return now.elapsed >= heldUntil && stepTo(now) === 0
     },
   }
 }

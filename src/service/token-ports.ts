@@ -75,7 +75,7 @@ export interface StatusBlock {
   readonly size: number
 }
 
-/** `broker`: what POST /attestation is answered with. No rule of a manifest asks for it, so it is no TokenForm. */
+/** `broker`: what a handshake of the Key Broker and POST /attestation are answered with. No rule of a manifest asks for it, so it is no TokenForm. */
 export type RecordedForm = TokenForm | 'broker'
 
 export interface TokenRecord {
@@ -91,7 +91,7 @@ export interface TokenRecord {
   /** Empty where the token names none. */
   readonly audience: string
   readonly scopes: readonly string[]
-  /** RFC 7638 thumbprint of the attested signing key. Empty: of the form `broker`, which is bound to none. */
+  /** RFC 7638 thumbprint of the attested signing key; of the form `broker`, of the key that a secret is sealed to, or empty. */
   readonly jkt: string
   readonly subject: string
   readonly issuedAt: Date

@@ -4,7 +4,7 @@
  */
 import type { Policy } from '../policy/policy.ts'
 import { rulesAndRevocationsAgree, sameRelease } from './policy-comparison.ts'
-import type { PolicySource } from './ports.ts'
+import type { PolicySource } from './policy-ports.ts'
 import type { SessionRecord } from './session-ports.ts'
 
 /** Whole policies are kept. Of one that this process never saw, or that is longer ago, nothing is known. */

@@ -22,14 +22,16 @@ export interface BrokerAttested {
   readonly subject: string
   readonly issuedAt: Date
   readonly expiresAt: Date
-  /** The entry of the list that tells of its revocation. Undefined: only we can tell, when it comes back to us. */
-  readonly status: { readonly uri: string; readonly index: number } | undefined
+  /** The entry of the list that tells of its revocation. */
+  readonly status: { readonly uri: string; readonly index: number }
   readonly build: string
   readonly tenant: string
   readonly appraisal: string
   /** As the protocol spells the TEE. */
   readonly tee: string
   readonly nonce: string
+  /** Id of the handshake whose resources it opens, which is that of the cookie. Undefined: it opens none. */
+  readonly handshake: string | undefined
   /** Nonce, public key and whatever else the evidence was bound to. */
   readonly runtimeData: StringTree
   readonly release: AgentRelease
@@ -105,8 +107,9 @@ function claimsOf(issuer: Issuer, attested: BrokerAttested): Readonly<Record<str
     },
     att_policy: { commit: policy.commit, digest: policy.digest },
     att_log: { leaf: attested.leaf },
+    ...(attested.handshake !== undefined && { att_handshake: attested.handshake }),
     // draft-ietf-oauth-status-list section 6.1. Trustee reads past what it does not know.
-    ...(status && { status: { status_list: { idx: status.index, uri: status.uri } } }),
+    status: { status_list: { idx: status.index, uri: status.uri } },
   }
 }
 
@@ -117,13 +120,13 @@ const header = z.looseObject({
   kid: z.string(),
   typ: z.literal(BROKER_TOKEN_TYPE),
 })
-const claims = z.looseObject({ iss: z.string(), exp: z.int(), jti: z.string() })
+const claims = z.looseObject({ iss: z.string(), exp: z.int(), att_handshake: z.string() })
 
 /** A token with everything in it has 4,000 characters; request headers have room for 16 KiB. */
 const LONGEST = 16 * 1024
 
 /**
- * The jti of a token of one of these issuers that holds at `at`; undefined for anything else. The key is the issuer's own,
+ * The handshake of a token of one of these issuers that holds at `at`; undefined for anything else. The key is the issuer's own,
  * never the one in the header. Not checked: whether a session of that name is known.
  */
 export function openBrokerToken(
@@ -140,5 +143,5 @@ export function openBrokerToken(
     ?.published(at)
     .find(({ kid, form }) => kid === named.data.kid && form === 'possession')
   if (!key || !isSignedByEs256(jws, key.publicKey)) return undefined
-  return at.getTime() < said.data.exp * 1000 ? said.data.jti : undefined
+  return at.getTime() < said.data.exp * 1000 ? said.data.att_handshake : undefined
 }

@@ -90,7 +90,9 @@ async function keepKeys(engine: SqlEngine): Promise<void> {
 
 async function keepReleases(engine: SqlEngine): Promise<void> {
   const store = sqlStore(engine)
-  await put(store, 'secret:a', { brokerPath: 'a/b/c', releasesPerMinute: 5 })
+  await put(store, 'secret:a', {
+    ...{ brokerPath: 'a/b/c', releasesPerMinute: 5, acceptsSimulated: true },
+  })
   await put(store, 'secret:b')
   await store.askApproval(approval('a', { approvedBy: [{ operator: 'bob', at: AT }] }))
   await store.openBrokerSession(session('s'))

@@ -16,6 +16,7 @@ import * as tokens from '#src/adapters/schema-tokens.ts'
 import type { SqlEngine } from '#src/adapters/sql-engine.ts'
 import { progressColumns } from '#src/adapters/sql-session-rows.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
+import { endorsements } from '#src/rats/endorsements.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
 import { AT, record, uuid } from './store-records.ts'
 
@@ -64,12 +65,7 @@ function migrated(engine: () => SqlEngine): void {
       evidence: { quote: new Uint8Array([1]) },
     })
     expect(await store.tokensOf(uuid(1))).toEqual([])
-    expect(await store.findEndorsements('d')).toEqual({
-      certificates: [],
-      crls: [],
-      tcbInfos: [],
-      qeIdentities: [],
-    })
+    expect(await store.findEndorsements('d')).toEqual(endorsements())
     expect(await store.keysFor('challenge')).toEqual([
       {
         purpose: 'challenge',

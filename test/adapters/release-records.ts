@@ -25,6 +25,7 @@ export function resource(name: string, change: Partial<Resource> = {}): Resource
     releasesPerMinute: undefined,
     brokerPath: undefined,
     requiresSession: false,
+    acceptsSimulated: false,
     revision: 1,
     ...change,
   }

@@ -29,8 +29,10 @@ export function evidenceContract(store: () => Store): void {
       const next = record(uuid(21), { ...kept, id: uuid(21), at: new Date(AT.getTime() + 2 * DAY) })
       await store().recordAttestation(attestation(next, { endorsements: held }))
       const found = await store().findEndorsements(digest)
-      expect(found).toEqual(parts)
+      expect(found).toEqual({ ...parts, digest })
       expect(endorsements(found ?? {}).digest).toBe(digest)
+      // Digested when it was read, and not again.
+      expect(await store().findEndorsements(digest)).toBe(found)
       expect(await store().findEndorsements('none')).toBeUndefined()
     })
 
@@ -44,7 +46,7 @@ export function evidenceContract(store: () => Store): void {
       const winner = attestation(record(uuid(24)), { endorsements: held })
       expect(await Promise.all([loser, winner].map((each) => store().recordAttestation(each)))) //
         .toEqual(['challenge-used', 'recorded'])
-      expect(await store().findEndorsements('late')).toEqual(parts)
+      expect(await store().findEndorsements('late')).toEqual(endorsements(parts))
     })
 
     test('pages run from the newest to the oldest, and none is told twice', async () => {
@@ -84,7 +86,7 @@ export function evidenceContract(store: () => Store): void {
         record(uuid(32), { endorsementsDigest: 'old and new', tenant: 'pruned' }),
       )
       expect(await store().findEndorsements('only old')).toBeUndefined()
-      expect(await store().findEndorsements('old and new')).toEqual(parts)
+      expect(await store().findEndorsements('old and new')).toEqual(endorsements(parts))
     })
 
     test('what rests on the same as something forgotten is whole', async () => {

@@ -1,6 +1,5 @@
 /** What every store must do with leases of what was released, and with sessions of the Key Broker. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { PendingLeaf } from '#src/service/log-ports.ts'
 import type { Store } from '#src/service/ports.ts'
 import type { RecordedRelease, ReleaseRecord } from '#src/service/release-ports.ts'
 import { COMMIT, issue, put, release, session } from './release-records.ts'
@@ -138,45 +137,6 @@ export function brokerSessionContract(store: () => Store): void {
         await expect(store().attestBrokerSession(id, attested)).rejects.toThrow(
           'storage-unavailable',
         )
-    })
-
-    test('are read and ended by tenant, those that are attested and not over, each once and with its leaf', async () => {
-      for (const id of ['e1', 'e2', 'e3', 'e4', 'e5'])
-        await store().openBrokerSession(session(id, { tenant: id === 'e4' ? 'others' : 'ending' }))
-      for (const id of ['e1', 'e2', 'e3', 'e4'])
-        await store().attestBrokerSession(id, {
-          ...attested,
-          ...(id === 'e3' && { expiresAt: later(10) }),
-        })
-      const live = async (page: object = {}) =>
-        (await store().attestedBrokerSessions('ending', { at: later(10), limit: 9, ...page })).map(
-          ({ id }) => id,
-        )
-      expect(await live()).toEqual(['e1', 'e2'])
-      expect(await live({ limit: 1 })).toEqual(['e1'])
-      expect(await live({ after: 'e1' })).toEqual(['e2'])
-      const leaves = new Map<string, PendingLeaf>()
-      const end = async (ids: readonly string[]) =>
-        await store().endBrokerSessions(ids, later(10), ({ id }) => {
-          const made = leaf()
-          leaves.set(id, made)
-          return made
-        })
-      const [first, second] = await Promise.all([end(['e2', 'e1']), end(['e1', 'e2'])])
-      expect([...first, ...second].map(({ id }) => id).toSorted()).toEqual(['e1', 'e2'])
-      expect([...first, ...second].map(({ attested: { expiresAt } }) => expiresAt)).toEqual([
-        attested.expiresAt,
-        attested.expiresAt,
-      ])
-      expect(await end(['e3', 'e5', 'none'])).toEqual([])
-      expect([...leaves.keys()].toSorted()).toEqual(['e1', 'e2'])
-      for (const { leafHash } of leaves.values())
-        expect(await store().leafPlace(leafHash)).toEqual({ in: 'waiting' })
-      expect(await live()).toEqual([])
-      expect((await store().findBrokerSession('e1'))?.attested?.expiresAt).toEqual(later(10))
-      expect((await store().findBrokerSession('e4'))?.attested?.expiresAt).toEqual(
-        attested.expiresAt,
-      )
     })
   })
 }

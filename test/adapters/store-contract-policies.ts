@@ -1,7 +1,8 @@
 /** What every store must do with policies and those who enforce them. */
 import { describe, expect, test } from 'vitest'
 import { chainFault } from '#src/service/acceptance-chain.ts'
-import type { DriftReport, EnforcementPoint, PolicyRecord, Store } from '#src/service/ports.ts'
+import type { DriftReport, EnforcementPoint, PolicyRecord } from '#src/service/policy-ports.ts'
+import type { Store } from '#src/service/ports.ts'
 import { AT, acceptedPolicy, LATER, leaf, uuid } from './store-records.ts'
 
 export function policyContract(store: () => Store): void {

@@ -36,17 +36,7 @@ export function releaseContract(store: () => Store): void {
       await issue(store(), ['rel-revoked'])
       await issue(store(), ['rel-short'], { expiresAt: later(500) })
       await store().revokeTokens(['rel-revoked'], revocation, () => leaf())
-      await store().openBrokerSession(session('broker'))
-      await store().attestBrokerSession('broker', {
-        at: AT,
-        environment: 'prod',
-        agent: 'invoice-bot',
-        appraisal: 'id',
-        teePublicKey: '{"kty":"EC"}',
-        policyCommit: 'c',
-        expiresAt: later(10_000),
-      })
-      await store().openBrokerSession(session('unattested'))
+      await issue(store(), ['broker'], { form: 'broker', expiresAt: later(10_000) })
       for (const [name, count] of [
         ['none', 0],
         ['one', 1],
@@ -99,7 +89,7 @@ export function releaseContract(store: () => Store): void {
       ['token-revoked', { tenant: 'stranger' }, { revision: 1 }],
       ['token-revoked', { face: 'key-broker' }, { proof: undefined }],
       ['token-revoked', { jti: 'broker' }, {}],
-      ['token-revoked', { face: 'key-broker', jti: 'unattested' }, { proof: undefined }],
+      ['token-revoked', { face: 'key-broker', jti: 'none' }, { proof: undefined }],
       ['token-revoked', { face: 'key-broker', jti: 'broker', at: later(10_000) }, {}],
       ['token-revoked', { face: 'key-broker', jti: 'broker', tenant: 'stranger' }, { revision: 1 }],
       ['resource-changed', {}, { revision: 2 }],
@@ -253,22 +243,13 @@ export function releaseContract(store: () => Store): void {
       expect(new Set(outcomes)).toEqual(new Set(['recorded', 'too-many-releases']))
     })
 
-    test('on the Key Broker face end with their handshake: none is recorded after it was ended', async () => {
-      await store().openBrokerSession(session('ending'))
-      await store().attestBrokerSession('ending', {
-        at: AT,
-        environment: 'prod',
-        agent: 'invoice-bot',
-        appraisal: 'id',
-        teePublicKey: '{"kty":"EC"}',
-        policyCommit: 'c',
-        expiresAt: later(10_000),
-      })
+    test('on the Key Broker face end with the token of their handshake: none is recorded after it was revoked', async () => {
+      await issue(store(), ['ending'], { form: 'broker' })
       const asked = () =>
         record({ face: 'key-broker', jti: 'ending' }, { ...now, proof: undefined })
       expect(await asked()).toBe('recorded')
       const racing = Array.from({ length: 10 }, asked)
-      const ended = store().endBrokerSessions(['ending'], AT, () => leaf())
+      const ended = store().revokeTokens(['ending'], revocation, () => leaf())
       expect(new Set([...(await Promise.all(racing)), 'recorded', 'token-revoked'])).toEqual(
         new Set(['recorded', 'token-revoked']),
       )

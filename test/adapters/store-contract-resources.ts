@@ -22,6 +22,7 @@ export function resourceContract(store: () => Store): void {
       releasesPerMinute: 7,
       approvals: 2,
       requiresSession: true,
+      acceptsSimulated: true,
       use: 'decrypt',
     })
 

@@ -1,12 +1,8 @@
 /** What the stores are given to keep: records with everything in them that is awkward to keep. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { PendingLeaf } from '#src/service/log-ports.ts'
-import type {
-  AppraisalRecord,
-  PolicyRecord,
-  RecordedAttestation,
-  Store,
-} from '#src/service/ports.ts'
+import type { PolicyRecord } from '#src/service/policy-ports.ts'
+import type { AppraisalRecord, RecordedAttestation, Store } from '#src/service/ports.ts'
 import type { SealedKey, TokenRecord } from '#src/service/token-ports.ts'
 
 export const AT = new Date('2026-06-01T00:00:00.123Z')

@@ -76,8 +76,8 @@ describe('keyCustody', () => {
     ['a file', { kind: 'secret', from: 'file', secret }, undefined],
     ['a variable', { kind: 'secret', from: 'environment', secret }, undefined],
     ['a device', command, undefined],
-    ['a device after a file', command, secret],
+    ['a device after a file', command, { kind: 'secret', from: 'file', secret }],
   ] as const)('says of %s that others hold the key too', (_, keyEncryption, previous) => {
-    expect(keyCustody({ keyEncryption, previousKeyEncryptionKey: previous })).toBe('sealed-outside')
+    expect(keyCustody({ keyEncryption, previousKeyEncryption: previous })).toBe('sealed-outside')
   })
 })

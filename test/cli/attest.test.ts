@@ -116,7 +116,8 @@ describe('a secret', () => {
     const file = join(folder, 'released')
     const asked = [...simulated(), '--release', 'secret:db-ro', '--out', file]
     expect(await attesting(...asked)).toMatchObject({ code: 1, out: '' })
-    const body = { name: 'secret:db-ro', secret: Buffer.from(secret).toString('base64') }
+    const base64 = Buffer.from(secret).toString('base64')
+    const body = { name: 'secret:db-ro', secret: base64, acceptsSimulated: true }
     await post(`${service.url}/v1/resources`, JSON.stringify(body), bearer('secret-admin'))
     const { code, out, err } = await attesting(...asked)
     expect(code).toBe(0)

@@ -25,7 +25,7 @@ afterAll(async () => {
 })
 
 const said = async (keyEncryption: KeyEncryptionSetting) => {
-  const secrets = { keyEncryption, previousKeyEncryptionKey: undefined }
+  const secrets = { keyEncryption, previousKeyEncryption: undefined }
   const all = keyEncryptionExaminations(
     { keyEncryptionsOf: () => keyEncryptionsOf(secrets, {}) },
     // Only what is read of secrets.

@@ -12,7 +12,7 @@ import {
 import { diagnose, groupText, worstOf } from '#src/cli/doctor-tree.ts'
 import type { Examination } from '#src/cli/examination.ts'
 import type { Config, Secrets } from '#src/config.ts'
-import type { KeyEncryption } from '#src/service/key-encryption.ts'
+import type { KeyEncryption, KeyEncryptions } from '#src/service/key-encryption.ts'
 import { sealKey } from '#src/service/sealed-key.ts'
 import type { SealedKey } from '#src/service/token-ports.ts'
 
@@ -101,14 +101,14 @@ describe('keys', () => {
       sealed: await sealKey(name, new Uint8Array(8), { encryption, random }),
     }
   }
-  const examined = async (key: SealedKey | undefined) => {
+  const examined = async (key: SealedKey | undefined, encryptions: KeyEncryptions = [own]) => {
     const store = memoryStore()
     if (key) await store.keepFirstKey(key)
     const [, keys] = databaseExaminations(
       {
         now: () => now,
         openStore: async () => store,
-        keyEncryptionsOf: () => [own],
+        keyEncryptionsOf: () => encryptions,
         probePostgres: () => Promise.reject(new Error('none')),
       },
       { config, secrets: { databaseUrl: undefined } as Secrets },
@@ -124,6 +124,12 @@ describe('keys', () => {
     expect(await examined(await key(40, own))).toBe(
       'warning: federation:https://a.example has been in use for 40 days',
     ))
+  test('that nobody rewrapped yet, and no more once somebody has', async () => {
+    expect(await examined(await key(1, other), [own, other])).toBe(
+      'warning: 1 key is still sealed under the previous key-encryption key, file',
+    )
+    expect(await examined(await key(1, own), [own, other])).toMatch(/^ok: 1 key /)
+  })
   test('that are sealed under another key', async () =>
     expect(await examined(await key(1, other))).toMatch(/^failure: key k1 .* does not open/))
 })

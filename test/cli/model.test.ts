@@ -221,6 +221,7 @@ describe('the key', () => {
             releasesPerMinute: null,
             brokerPath: null,
             requiresSession: false,
+            acceptsSimulated: false,
             next: '',
           }),
         )

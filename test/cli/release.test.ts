@@ -121,13 +121,17 @@ Name secret:db among the scopes of a release rule in the policy repository: unti
   test('put has its settings from flags, and rotate changes some and keeps the rest', async () => {
     const flags = ['--use', 'sign', '--approvals', '2', '--lease', '60', '--rate', '10']
     const rest = ['--broker-path', 'default/key/1', '--session', 'required']
-    const put = await as('sara', piped(signingKey))('put', 'model:m', ...flags, ...rest)
+    const simulated = ['--simulated', 'accepted']
+    const put = await as(
+      'sara',
+      piped(signingKey),
+    )(...['put', 'model:m', ...flags, ...rest, ...simulated])
     expect(put.out).toContain(
-      '  signs here and never leaves, 2 approvals of other operators, lease 60 s, at most 10 a minute, at default/key/1 of the Key Broker face, only inside a session\n',
+      '  signs here and never leaves, 2 approvals of other operators, lease 60 s, at most 10 a minute, at default/key/1 of the Key Broker face, only inside a session, to simulated evidence too\n',
     )
     const changed = await as('theo')(
-      ...['rotate', 'model:m', '--settings-only', '--rate', 'off', '--broker-path', 'none'],
-      ...['--session', 'optional', '--approvals', '3', '--json'],
+      ...['rotate', 'model:m', '--settings-only', '--rate', '5', '--broker-path', 'none'],
+      ...['--simulated', 'refused', '--approvals', '3', '--json'],
     )
     expect(JSON.parse(changed.out)).toMatchObject({
       version: 2,
@@ -135,11 +139,26 @@ Name secret:db among the scopes of a release rule in the policy repository: unti
       use: 'sign',
       approvals: 3,
       leaseSeconds: 60,
-      releasesPerMinute: null,
+      releasesPerMinute: 5,
       brokerPath: null,
-      requiresSession: false,
+      requiresSession: true,
+      acceptsSimulated: false,
     })
     expect(await opened('model:m', 2)).toBe(signingKey)
+  })
+
+  test.each<[string, readonly string[], string]>([
+    ['its session', ['--session', 'optional'], 'only inside a session, and would be given'],
+    ['its hardware', ['--simulated', 'accepted'], 'only to evidence of hardware, and would be'],
+    ['its limit', ['--rate', 'off'], 'given out 5 times a minute, and no limit would be more'],
+    ['its lease', ['--lease', '61'], 'leased for 60 s, and 61 s would be longer'],
+    ['its path', ['--broker-path', 'a/b/c'], 'nowhere on the Key Broker face, and would be at a/b'],
+  ])('rotate takes %s away from nobody, and says what to do instead', async (_, flags, says) => {
+    const { code, err } = await as('theo')('rotate', 'model:m', '--settings-only', ...flags)
+    expect(code).toBe(1)
+    expect(err).toContain('409 resource-guarded')
+    expect(err).toContain(says)
+    expect(err).toContain('vouchsafe release revoke NAME --all')
   })
 
   test('put refuses what is there, and rotate what is not', async () => {
@@ -270,7 +289,7 @@ describe('asked of a database', () => {
             from: 'file',
             secret: Buffer.from(readFileSync(keyFile, 'utf8'), 'hex'),
           },
-          previousKeyEncryptionKey: undefined,
+          previousKeyEncryption: undefined,
         },
         {},
       )
@@ -311,6 +330,7 @@ describe('what is asked wrongly', () => {
     ['a token without a service', ['list', '--token-file', tokenFiles.vera], 'goes with --url'],
     ['a lease of a second', ['put', 'secret:db', '--lease', '1'], '--lease must be 30 to 86400'],
     ['a use that there is not', ['put', 'secret:db', '--use', 'show'], '--use must be release or'],
+    ['a guess', ['put', 'secret:db', '--simulated', 'yes'], '--simulated must be accepted or'],
     ['a short path', ['put', 'secret:db', '--broker-path', 'a/b'], 'three segments'],
   ])('%s', async (_, args, sentence) => {
     const { code, out, err } = await run(args)

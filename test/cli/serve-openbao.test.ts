@@ -53,9 +53,9 @@ describeWithOpenBao('vouchsafe serve with its key-encryption key in OpenBao', ()
     return join(bao.folder, name)
   }
 
-  async function serve() {
+  async function serve(by = env) {
     const port = await freePort()
-    const program = startProgram(['serve', '--port', String(port)], { cwd: bao.folder, env })
+    const program = startProgram(['serve', '--port', String(port)], { cwd: bao.folder, env: by })
     await program.printed('answers on')
     const url = `http://127.0.0.1:${port}`
     return {
@@ -104,6 +104,57 @@ describeWithOpenBao('vouchsafe serve with its key-encryption key in OpenBao', ()
       expect(err).toContain('the transit engine answered 503: it is sealed')
       expect(await second.release('rotate')).toMatchObject({ code: 0 })
       expect(await second.stop()).toBe(0)
+    },
+    SLOW,
+  )
+
+  test(
+    'is left for a file with `keys rewrap`, and then does without it',
+    async () => {
+      const [data, key] = ['moved', file('new-key', `${'ef'.repeat(32)}\n`)]
+      const there = { ...env, VOUCHSAFE_DATA: join(bao.folder, data) }
+      const first = await serve(there)
+      const jwks = await first.jwks()
+      expect(await first.release('put')).toMatchObject({ code: 0 })
+      expect(await first.stop()).toBe(0)
+
+      const others = Object.entries(there).filter(([name]) => !name.includes('TRANSIT'))
+      const here = { ...Object.fromEntries(others), VOUCHSAFE_KEY_ENCRYPTION_KEY_FILE: key }
+      const engine = Object.entries(there).filter(([name]) => name.includes('TRANSIT'))
+      const previous = engine.map(([name, value]) => [
+        name.replace('VOUCHSAFE_', 'VOUCHSAFE_PREVIOUS_'),
+        value,
+      ])
+      const both = { ...here, ...Object.fromEntries(previous) }
+      const second = await serve(both)
+      expect(await second.jwks()).toBe(jwks)
+      expect(await second.release('rotate')).toMatchObject({ code: 0 })
+      expect(await second.stop()).toBe(0)
+
+      const rewrap = async () => {
+        const ended = await runProgram(['keys', 'rewrap', '--json'], {
+          cwd: bao.folder,
+          env: both,
+        })
+        printed += ended.out + ended.err
+        expect(ended.code).toBe(0)
+        return JSON.parse(ended.out)
+      }
+      const moved = await rewrap()
+      expect(moved).toMatchObject({ already: 0, resources: { resealed: 1, already: 1 } })
+      expect(moved.resealed).toBeGreaterThan(1)
+      expect(await rewrap()).toMatchObject({
+        resealed: 0,
+        already: moved.resealed,
+        resources: { resealed: 0, already: 2 },
+      })
+
+      await bao.seal()
+      const third = await serve(here)
+      expect(await third.jwks()).toBe(jwks)
+      expect(await third.release('rotate')).toMatchObject({ code: 0 })
+      expect(await third.stop()).toBe(0)
+      await bao.unseal()
     },
     SLOW,
   )

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import { type MirrorRequest, openGitMirror, usualLimits } from '#src/adapters/git-mirror.ts'
 import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
-import type { PolicyMirror } from '#src/service/ports.ts'
+import type { PolicyMirror } from '#src/service/policy-ports.ts'
 import { type GitServer, type GitServerSettings, gitServer } from './http-backend.ts'
 import { type PolicyRepository, policyRepository, searchPath } from './policy-repository.ts'
 

@@ -79,6 +79,7 @@ describe('a secret that is put', () => {
       releasesPerMinute: null,
       brokerPath: null,
       requiresSession: false,
+      acceptsSimulated: false,
       versions: [{ version: 1, createdAt: AT.toISOString(), createdBy: 'sara', revokedAt: null }],
     })
     expect((await get(at(''), bearer('viewer'))).json).toEqual({
@@ -118,7 +119,13 @@ describe('a secret that is put', () => {
         change: 'added',
         kind: 'vouchsafe/resource/v1',
         resource: 'secret:db-ro',
-        settings: { approvals: '1', leaseSeconds: '300', requiresSession: 'false', use: 'release' },
+        settings: {
+          acceptsSimulated: 'false',
+          approvals: '1',
+          leaseSeconds: '300',
+          requiresSession: 'false',
+          use: 'release',
+        },
         tenant: 'default',
         versions: ['1'],
       },
@@ -133,11 +140,23 @@ describe('nobody loosens alone', () => {
     ['fewer approvals', { approvals: 1 }, 'when 2 operators agree, and 1 would be fewer'],
     ['fewer approvals with another secret', { ...db, approvals: 0 }, 'and 0 would be fewer'],
     ['a key that signs let out', { use: 'sign' }, 'is there to release, and not to sign'],
+    ['to nobody who is watched', { requiresSession: false }, 'only inside a session, and would be'],
+    [
+      'to simulated evidence',
+      { acceptsSimulated: true },
+      'only to evidence of hardware, and would',
+    ],
+    [
+      'two at once',
+      { approvals: 0, leaseSeconds: 301 },
+      'secret:db-ro is given out when 2 operators agree, and 0 would be fewer; and it is leased for 300 s',
+    ],
   ])('%s', async (_, body, sentence) => {
-    await put({ ...db, approvals: 2 })
+    await put({ ...db, approvals: 2, requiresSession: true })
     const { status, json } = await put({ name: db.name, ...body }, 'other-secret-admin')
     expect([status, json.code]).toEqual([409, 'resource-guarded'])
     expect(json.detail).toContain(sentence)
+    expect(json.next).toContain('vouchsafe release revoke NAME --all')
     expect((await show()).json).toMatchObject({ approvals: 2, use: 'release' })
   })
 

@@ -1,14 +1,20 @@
 /** The service as a whole: when its port opens, what it closes with it, and figures on a port of their own. */
 import { createServer } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import { runService, type ServiceParts } from '#src/http/run-service.ts'
 import { anchorSet } from '#src/pki/anchor.ts'
 import { proofCache } from '#src/rats/proof-cache.ts'
 import { broughtOnly } from '#src/service/brought-endorsements.ts'
-import type { JournalEntry, PolicySource } from '#src/service/ports.ts'
+import { rotateKeys } from '#src/service/key-rotation.ts'
+import { openChallengeKeys } from '#src/service/keys.ts'
+import type { PolicySource } from '#src/service/policy-ports.ts'
+import type { JournalEntry } from '#src/service/ports.ts'
 import { AT, get } from './running-service.ts'
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
 
 /** A source that the test lets look, and parts around it. `closed` lists what was ended, in order. */
 function scene(change: Partial<ServiceParts> = {}) {
@@ -103,6 +109,37 @@ test('a policy that comes at once is there when the port opens', async () => {
   const service = await runService(parts)
   expect(closed).toEqual(['look'])
   await service.close()
+})
+
+test('keys are not forgotten by a clock that was not watched for an hour', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const { parts, go } = scene({ metrics: undefined })
+    const clock = { at: new Date(AT.getTime() - 100 * DAY) }
+    const { store } = parts
+    const now = () => new Date(clock.at.getTime() + performance.now())
+    const room = { ...parts, clock: { now } }
+    const { keys } = await openChallengeKeys(room)
+    const { id } = keys.issuing(now())
+    await rotateKeys(room, { purposes: ['challenge'], by: 'otto' })
+    clock.at = AT
+    go()
+    const service = await runService(room)
+    const challengeKeys = async () => (await store.keysFor('challenge')).map(({ kid }) => kid)
+    for (let tries = 0; (await challengeKeys()).length < 3; tries++) {
+      expect(tries).toBeLessThan(100)
+      await vi.advanceTimersByTimeAsync(MINUTE)
+    }
+    expect(await challengeKeys()).toContain(Buffer.from(id).toString('hex'))
+    await vi.advanceTimersByTimeAsync(61 * MINUTE)
+    await vi.waitFor(async () => expect(await challengeKeys()).toHaveLength(2))
+    expect(await challengeKeys()).not.toContain(Buffer.from(id).toString('hex'))
+    const closing = service.close()
+    await vi.advanceTimersByTimeAsync(MINUTE)
+    await closing
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('figures', () => {

@@ -35,10 +35,10 @@ test.each(['workload', 'federation'])(
   },
 )
 
-describe('after an agent was attested, it gets nothing more once', () => {
-  const claimsOf = (agent: StockClient) =>
-    JSON.parse(Buffer.from(agent.token?.split('.')[1] ?? '', 'base64url').toString())
+const claimsOf = (agent: StockClient) =>
+  JSON.parse(Buffer.from(agent.token?.split('.')[1] ?? '', 'base64url').toString())
 
+describe('after an agent was attested, it gets nothing more once', () => {
   test.each<[string, () => Promise<Awaited<ReturnType<typeof policyOf>> | undefined>, number]>([
     [
       'its scope is taken away',
@@ -70,7 +70,7 @@ describe('after an agent was attested, it gets nothing more once', () => {
   })
 
   test('its key is revoked in the policy', async () => {
-    const { thumbprintOf } = await import('#src/service/broker-attest.ts')
+    const { thumbprintOf } = await import('#src/service/broker-key.ts')
     const agent = new StockClient({ url: service.url })
     await agent.handshake()
     const jkt = thumbprintOf(agent.key.jwk as unknown as Parameters<typeof thumbprintOf>[0])
@@ -92,6 +92,22 @@ spec:
 describe('no bearer token here is', () => {
   const at = Math.floor(AT.getTime() / 1000)
 
+  test('which is seen, since one of the very same claims, of its form and by its key, is', async () => {
+    const agent = new StockClient({ url: service.url })
+    await agent.handshake()
+    const handshake = agent.cookie?.split('=')[1] ?? ''
+    const { simulated } = service.verifier.tenants.get('default')?.issuers ?? {}
+    if (!simulated) throw new Error('the tenant takes no simulated evidence')
+    agent.token = await signJwt(simulated.signer('possession', AT), 'vouchsafe-broker+jwt', {
+      iss: simulated.url,
+      jti: claimsOf(agent).jti,
+      att_handshake: handshake,
+      iat: at,
+      exp: at + 100,
+    })
+    expect((await agent.resource(PATH, 'token')).status).toBe(200)
+  })
+
   /** Signed by keys of the issuer itself, about a handshake that is attested: only its form is another. */
   test.each([
     ['a token of possession', 'possession', 'at+jwt'],
@@ -103,12 +119,13 @@ describe('no bearer token here is', () => {
   ] as const)('%s', async (_, form, typ) => {
     const agent = new StockClient({ url: service.url })
     await agent.handshake()
-    const jti = agent.cookie?.split('=')[1] ?? ''
+    const handshake = agent.cookie?.split('=')[1] ?? ''
     const { simulated } = service.verifier.tenants.get('default')?.issuers ?? {}
     if (!simulated) throw new Error('the tenant takes no simulated evidence')
     agent.token = await signJwt(simulated.signer(form, AT), typ, {
       iss: simulated.url,
-      jti,
+      jti: claimsOf(agent).jti,
+      att_handshake: handshake,
       iat: at,
       exp: at + 100,
     })
@@ -118,10 +135,10 @@ describe('no bearer token here is', () => {
   test('one of its own form and key, of the other issuer of the tenant’s own making', async () => {
     const agent = new StockClient({ url: service.url })
     await agent.handshake()
-    const jti = agent.cookie?.split('=')[1] ?? ''
+    const handshake = agent.cookie?.split('=')[1] ?? ''
     const { simulated, hardware } = service.verifier.tenants.get('default')?.issuers ?? {}
     if (!simulated || !hardware) throw new Error('no issuers')
-    const claims = { jti, iat: at, exp: at + 100 }
+    const claims = { jti: claimsOf(agent).jti, att_handshake: handshake, iat: at, exp: at + 100 }
     const sign = async (url: string) =>
       await signJwt(hardware.signer('possession', AT), 'vouchsafe-broker+jwt', {
         ...claims,

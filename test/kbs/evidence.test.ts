@@ -1,14 +1,17 @@
 /** Evidence of hardware by the Key Broker protocol: judged by the same code as any other, in the form of the stock client. */
 import { createHash } from 'node:crypto'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { endorsements } from '#src/rats/endorsements.ts'
 import { simulatedTdx } from '../../enclave/simulator/agent.ts'
 import { seededChance } from '../../fixtures/seeded.ts'
 import {
   anchorsOf,
+  bearer,
   goodMeasurement,
   platform,
   policyOf,
+  post,
   type RunningService,
 } from '../http/running-service.ts'
 import { brokerManifest, brokerService, PATH, SECRET } from './broker-scene.ts'
@@ -89,6 +92,30 @@ describe('SEV-SNP', () => {
     expect(await client(snpEvidence({ change })).handshake()).toMatchObject(
       rejected(/snp\.policy\.reserved/),
     )
+  })
+
+  test('a machine that an operator bans loses the handshake that it has, and gets no other', async () => {
+    const agent = client(snpEvidence())
+    await agent.handshake()
+    expect(await agent.secret(PATH)).toBe(SECRET)
+    const { quote } = platform.attest({
+      reportData: new Uint8Array(64),
+      measurement: goodMeasurement,
+      fields: {},
+    })
+    // CHIP_ID, SEV-SNP ABI table 23.
+    const chip = Buffer.from(quote).toString('hex', 0x1a0, 0x1e0)
+    const did = async (path: string, body: object) =>
+      await post(`${service.url}${path}`, JSON.stringify(body), bearer('operator'))
+    expect((await did('/v1/bans', { platform: chip, reason: 'stolen blade' })).status).toBe(200)
+    await service.chores()
+    const { jti = '' } = decodeJwt(agent.token ?? '')
+    expect((await service.verifier.store.findToken(jti))?.revocation?.detail).toContain(
+      'revoked.ban',
+    )
+    expect((await agent.resource(PATH)).status).toBe(401)
+    expect(await client(snpEvidence()).handshake()).toMatchObject(rejected(/revoked\.ban/))
+    await did('/v1/bans/lifts', { platform: chip, reason: 'found' })
   })
 
   test('one changed byte is no longer what the chip signed', async () => {

@@ -10,7 +10,7 @@ let service: RunningService
 let agent: StockClient
 beforeAll(async () => {
   const scopes =
-    '["secret:demo", "secret:watched", "secret:guarded", "secret:inside", "secret:rare", "secret:two"]'
+    '["secret:demo", "secret:watched", "secret:guarded", "secret:inside", "secret:rare", "secret:two", "secret:hard"]'
   service = await brokerService({
     manifestText: brokerManifest((text) => text.replace('["secret:demo"]', scopes)),
   })
@@ -61,6 +61,16 @@ describe('a resource', () => {
       resource: name,
       face: 'key-broker',
     })
+  })
+
+  test('that is not for simulated evidence is refused, and says what it takes', async () => {
+    await put(service, 'secret:hard', { brokerPath: 'default/hard/1', acceptsSimulated: false })
+    const refused = await agent.resource('default/hard/1')
+    expect(refused).toMatchObject(refusal(403, 'PolicyDeny'))
+    const says = 'secret:hard is given only to evidence of hardware, and this evidence is simulated'
+    expect(refused.json.detail).toBe(`release-needs-hardware: ${says}`)
+    const told = service.journal.findLast(({ event }) => event === 'release.refused')
+    expect(told?.fields).toMatchObject({ resource: 'secret:hard', reason: says })
   })
 
   test('that no scope of the release names is refused', async () => {
@@ -152,7 +162,7 @@ describe('what changed since the handshake counts:', () => {
   })
 
   test('the key, when it is revoked', async () => {
-    const { thumbprintOf } = await import('#src/service/broker-attest.ts')
+    const { thumbprintOf } = await import('#src/service/broker-key.ts')
     const { teePublicKey } = await import('#src/http/kbs/messages.ts')
     const other = await brokerService()
     try {

@@ -1,7 +1,8 @@
 /** Where the Key Broker face is, for whom, how much of it, and what it says when something else is wrong. */
 import { describe, expect, test } from 'vitest'
 import { guardDefaults } from '#src/config/guard-settings.ts'
-import { bearer, get, post, runService } from '../http/running-service.ts'
+import { revokeResource } from '#src/service/revoke-resource.ts'
+import { AT, bearer, get, post, runService } from '../http/running-service.ts'
 import { brokerService, PATH, put, SECRET } from './broker-scene.ts'
 import { StockClient } from './stock-client.ts'
 
@@ -133,6 +134,13 @@ describe('an operator who puts a secret as kbs-client does', () => {
       const agent = new StockClient({ url: service.url })
       await agent.handshake()
       const { openJwe } = await import('./stock-client.ts')
+      // Nobody said that clients without hardware may have it, for which the protocol has no word.
+      const { status, json: refused } = await agent.resource('default/key/2')
+      expect([status, refused.detail]).toEqual([403, expect.stringMatching(/^release-needs-hard/)])
+      const all = { tenant: 'default', name: 'secret:default.key.2', versions: 'all' } as const
+      await revokeResource(service.verifier, { ...all, by: 'sara' }, AT)
+      await put(service, all.name, { acceptsSimulated: true })
+      expect((await send(url, bearer('secret-admin'))).status).toBe(200)
       const { json } = await agent.resource('default/key/2')
       expect(new Uint8Array(openJwe(json, agent.key))).toEqual(bytes)
     } finally {

@@ -80,6 +80,7 @@ async function openingWith(resource: string, folder: string, ...more: string[]) 
 
 test('a model whose key lies nowhere but in the service opens for the attested agent', async () => {
   const to = ['--out', at('sealed'), '--release-url', service.url, '--token-file', at('token')]
+  to.push('--simulated', 'accepted')
   const made = await run('seal', at('model'), '--name', 'llama', '--version', '3', ...to, '--json')
   expect({ code: made.code, err: made.err }).toMatchObject({ code: 0 })
   sealed = JSON.parse(made.out)

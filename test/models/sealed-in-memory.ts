@@ -6,10 +6,13 @@ import type { ModelWorkers } from '#src/adapters/model-workers.ts'
 import {
   beginFile,
   CHUNK_BYTES,
+  type ChunkPlace,
   chunkCount,
   chunkPlace,
+  type FileSeal,
   modelKeyOf,
   sealChunk,
+  TAG_BYTES,
 } from '#src/seal/model-chunk.ts'
 import { type SealedModel, writeManifest } from '#src/seal/model-manifest.ts'
 import { rootOf, sha256Of } from '#src/seal/oms-root.ts'
@@ -38,9 +41,8 @@ export function sealedInMemory(
     const { header, seal } = beginFile(modelKey, place, salt)
     const parts: Uint8Array[] = [header]
     for (let counter = 0; counter < chunkCount(bytes.length); counter++) {
-      const chunk = bytes.subarray(counter * CHUNK_BYTES, (counter + 1) * CHUNK_BYTES)
-      const { ciphertext, tag } = sealChunk(seal, chunkPlace(bytes.length, counter), chunk)
-      parts.push(ciphertext, tag)
+      const plaintext = bytes.subarray(counter * CHUNK_BYTES, (counter + 1) * CHUNK_BYTES)
+      parts.push(sealedChunk(seal, chunkPlace(bytes.length, counter), plaintext))
     }
     return new Uint8Array(Buffer.concat(parts))
   })
@@ -55,6 +57,17 @@ export function sealedInMemory(
   return { model, manifest: writeManifest(model, modelKey), files }
 }
 
+export function sealedChunk(
+  seal: FileSeal,
+  place: ChunkPlace,
+  plaintext: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const chunk = new Uint8Array(plaintext.length + TAG_BYTES)
+  chunk.set(plaintext)
+  sealChunk(seal, place, chunk)
+  return chunk
+}
+
 /** As whoever stores it hands it out. */
 function sourceOf({ manifest, files }: Pick<Sealed, 'manifest' | 'files'>): ModelSource {
   return {
@@ -64,10 +77,11 @@ function sourceOf({ manifest, files }: Pick<Sealed, 'manifest' | 'files'>): Mode
       const bytes = files[index] ?? new Uint8Array()
       let at = 0
       return {
-        async read(size) {
-          const part = new Uint8Array(bytes.subarray(at, at + size))
+        async read(size, into = new Uint8Array(size)) {
+          const part = bytes.subarray(at, at + size)
           at += part.length
-          return part
+          into.set(part)
+          return into.subarray(0, part.length)
         },
         close: async () => {},
       }

@@ -13,7 +13,7 @@ import {
   type Start,
 } from '#src/policy/acceptance/acceptance.ts'
 import type { Policy } from '#src/policy/policy.ts'
-import type { PolicyMirror } from '#src/service/ports.ts'
+import type { PolicyMirror } from '#src/service/policy-ports.ts'
 import { folder, mirrorOf, repositoryWith, serverOf } from '../git/mirrors.ts'
 import type { Change, PolicyRepository } from '../git/policy-repository.ts'
 import { agreeingEngine, SEEN } from '../policy/judging.ts'

@@ -158,12 +158,22 @@ export async function plantedRun(
   }
 
   // Put, in every way that there is.
+  const simulated = ['--simulated', 'accepted']
   const secrets = [planted.secret(), planted.secret(), planted.secret()]
   const files = secrets.map((secret, place) => file(`secret-${place}`, secret))
-  await release('sara', 'put', 'secret:db', '--file', files[0] ?? '', '--lease', '60')
+  await release('sara', 'put', 'secret:db', '--file', files[0] ?? '', '--lease', '60', ...simulated)
   await release('sara', 'rotate', 'secret:db', '--file', files[1] ?? '')
-  await release('sara', 'put', 'secret:marked', '--file', files[2] ?? '', '--approvals', '1')
-  await release('theo', 'rotate', 'secret:marked', '--settings-only', '--lease', '600')
+  await release(
+    'sara',
+    'put',
+    'secret:marked',
+    '--file',
+    files[2] ?? '',
+    '--approvals',
+    '1',
+    ...simulated,
+  )
+  await release('theo', 'rotate', 'secret:marked', '--settings-only', '--lease', '60')
   await release(
     'sara',
     'put',
@@ -172,6 +182,7 @@ export async function plantedRun(
     file('key', Buffer.from(planted.key()).toString()),
     '--use',
     'decrypt',
+    ...simulated,
   )
   await release('sara', 'put', `secret:${canary}`, '--file', files[0] ?? '')
 

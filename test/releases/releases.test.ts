@@ -1,6 +1,7 @@
 /** What does an agent get that may have a secret, and what is left behind of it? */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { approvalLeaf } from '#src/service/log-leaves.ts'
+import { putResource } from '#src/service/put-resource.ts'
 import { type Agent, type ReleaseScene, releaseScene, SECRET } from './scene.ts'
 
 let scene: ReleaseScene
@@ -124,6 +125,46 @@ describe('a release', () => {
     await scene.put('model:small', { requiresSession: true })
     const { status, json } = await scene.release(agent, { body: { resource: 'model:small' } })
     expect([status, json.code]).toEqual([403, 'release-needs-session'])
+  })
+})
+
+/** The agent's evidence is simulated, and the tenant takes that. */
+describe('what is not for simulated evidence', () => {
+  test.each([
+    ['not released', '/v1/releases', 'release', {}],
+    ['no key to use', '/v1/operations', 'decrypt', { operation: 'decrypt', input: '' }],
+  ] as const)('is %s, and the refusal says what it takes', async (_, path, use, more) => {
+    const name = `secret:${use === 'release' ? 'other' : 'key'}`
+    await scene.revoke(name, 'all')
+    await scene.put(name, { use, acceptsSimulated: false }, new Uint8Array(32))
+    const { status, json } = await scene.ask(path, agent, { body: { resource: name, ...more } })
+    expect([status, json.code]).toEqual([403, 'release-needs-hardware'])
+    expect(json.detail).toBe(
+      `${name} is given only to evidence of hardware, and this evidence is simulated`,
+    )
+    expect(json.next).toContain('--simulated accepted')
+    await scene.revoke(name, 'all')
+    await scene.put(name, { use: 'release', acceptsSimulated: true })
+  })
+
+  test('is refused by default, and whoever has it as a scope alone hears why', async () => {
+    const put = { tenant: 'default', name: 'secret:hidden', settings: {}, secret: SECRET, by: 's' }
+    await putResource(scene.service.verifier, put, scene.service.clock.at)
+    expect(await scene.service.verifier.store.findResource('default', put.name)).toMatchObject({
+      acceptsSimulated: false,
+    })
+    const { json } = await scene.release(agent, { body: { resource: put.name } })
+    expect(json.code).toBe('release-refused')
+  })
+
+  test('has its leases renewed no more once it came to be so', async () => {
+    const { json } = await scene.release(agent, { body: { resource: 'secret:other' } })
+    await scene.put('secret:other', { acceptsSimulated: false })
+    const path = `/v1/releases/${json.release}/renewals`
+    const refused = await scene.ask(path, agent, { body: {} })
+    expect([refused.status, refused.json.code]).toEqual([403, 'release-needs-hardware'])
+    await scene.revoke('secret:other', 'all')
+    await scene.put('secret:other', { acceptsSimulated: true })
   })
 })
 

@@ -50,6 +50,7 @@ export interface ReleaseScene {
     readonly claims?: Partial<RuntimeClaims>
     readonly attester?: Attester
   }) => Promise<Agent>
+  /** Accepts simulated evidence, unless `settings` says otherwise: agents here have no other. */
   readonly put: (
     name: string,
     settings?: SettingsChange,
@@ -113,7 +114,8 @@ export async function releaseScene(request: ServiceRequest = {}): Promise<Releas
       return { keys: own, token: opened.token, jti: json.tokens[0].jti, appraisal: json.id }
     },
     async put(name, settings = {}, secret = SECRET, by = 'sara') {
-      const put = { tenant: 'default', name, settings, secret, by }
+      const given = { acceptsSimulated: true, ...settings }
+      const put = { tenant: 'default', name, settings: given, secret, by }
       return (await putResource(service.verifier, put, service.clock.at)).version.version
     },
     async revoke(name, versions) {

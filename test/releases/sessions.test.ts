@@ -73,6 +73,7 @@ describe('a resource that needs a session', () => {
     const { json } = await asked(alone, 'secret:db')
     await scene.put('secret:db', { requiresSession: true, leaseSeconds: 60 })
     expect(await renewed(alone, json.release)).toMatchObject(refusal(403, 'release-needs-session'))
+    await scene.revoke('secret:db', 'all')
     await scene.put('secret:db', { requiresSession: false, leaseSeconds: 60 })
   })
 })

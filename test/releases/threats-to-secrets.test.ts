@@ -219,7 +219,7 @@ describe('another tenant', () => {
     const own = {
       tenant: 'acme',
       name: 'secret:db',
-      settings: {},
+      settings: { acceptsSimulated: true },
       secret: new Uint8Array([1]),
       by: 'sara',
     }

@@ -1,4 +1,5 @@
 /** The names that a sealed model may have in it, and its manifest: what is refused whoever wrote it, the holder of the key included. */
+import { createCipheriv, createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
   beginFile,
@@ -9,7 +10,6 @@ import {
   modelKeyOf,
   openChunk,
   readHeader,
-  sealChunk,
   sealedChunkBytes,
   sealedFileBytes,
 } from '#src/seal/model-chunk.ts'
@@ -24,6 +24,7 @@ import {
 import { byCodePoint, collisionAmong, faultOfPath } from '#src/seal/model-path.ts'
 import { ModelRefused } from '#src/seal/model-refused.ts'
 import { rootOf, sha256Of } from '#src/seal/oms-root.ts'
+import { sealedChunk } from '../models/sealed-in-memory.ts'
 
 const key = modelKeyOf(new Uint8Array(32).fill(7))
 
@@ -150,16 +151,31 @@ describe('a file', () => {
     const at = chunkPlace(5, 0)
     const [one, two] = [1, 2].map((salt) => {
       const { header, seal } = beginFile(key, place, new Uint8Array(32).fill(salt))
-      const { ciphertext, tag } = sealChunk(seal, at, Buffer.from('hello'))
-      return { header, sealed: Buffer.concat([ciphertext, tag]) }
+      return { header, sealed: sealedChunk(seal, at, Buffer.from('hello')) }
     })
     if (!one || !two) throw new Error('two were made')
     expect(one.sealed).not.toEqual(two.sealed)
     const opened = (header: Uint8Array, sealed: Uint8Array) =>
-      openChunk(readHeader(key, place, header), at, sealed)
+      openChunk(readHeader(key, place, header), at, new Uint8Array(sealed))
     expect(Buffer.from(opened(one.header, one.sealed) ?? []).toString()).toBe('hello')
     expect(opened(one.header, two.sealed)).toBeUndefined()
   })
+
+  test.each([0, 1, 262_144, 1_000_003])(
+    'a chunk of %i bytes is one AES-256-GCM message',
+    (size) => {
+      const place = { model: 'llama', version: 1, index: 0, path: 'a', bytes: size }
+      const { seal } = beginFile(key, place, new Uint8Array(32))
+      const plaintext = createHash('shake256', { outputLength: size }).update('a').digest()
+      const sealed = sealedChunk(seal, chunkPlace(size, 0), plaintext)
+      const cipher = createCipheriv('aes-256-gcm', seal.key, Buffer.from([...Array(11).fill(0), 1]))
+      cipher.setAAD(seal.aad)
+      const whole = [cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]
+      expect(Buffer.compare(sealed, Buffer.concat(whole))).toBe(0)
+      const opened = openChunk(seal, chunkPlace(size, 0), sealed)
+      expect(opened && Buffer.compare(opened, plaintext)).toBe(0)
+    },
+  )
 
   test.each([0, 15])('chunk of %i bytes, less than a tag, does not open', (size) => {
     const place = { model: 'llama', version: 1, index: 0, path: 'a', bytes: 0 }
@@ -174,10 +190,10 @@ describe('a file', () => {
   ])('chunk that was sealed for the first and last place does not open at %o', (other) => {
     const place = { model: 'llama', version: 1, index: 0, path: 'a', bytes: 5 }
     const { seal } = beginFile(key, place, new Uint8Array(32))
-    const { ciphertext, tag } = sealChunk(seal, chunkPlace(5, 0), Buffer.from('hello'))
-    const sealed = Buffer.concat([ciphertext, tag])
-    expect(openChunk(seal, chunkPlace(5, 0), sealed)).toBeDefined()
+    const sealed = sealedChunk(seal, chunkPlace(5, 0), Buffer.from('hello'))
+    expect(openChunk(seal, chunkPlace(5, 0), new Uint8Array(sealed))).toBeDefined()
     expect(openChunk(seal, other, sealed)).toBeUndefined()
+    expect(sealed, 'nothing of it is left').toEqual(new Uint8Array(sealed.length))
   })
 
   test.each([
@@ -187,9 +203,8 @@ describe('a file', () => {
   ])('opens under no other $member', ({ other }) => {
     const place = { model: 'llama', version: 1, index: 0, path: 'a', bytes: 5 }
     const { header, seal } = beginFile(key, place, new Uint8Array(32))
-    const { ciphertext, tag } = sealChunk(seal, chunkPlace(5, 0), Buffer.from('hello'))
+    const sealed = sealedChunk(seal, chunkPlace(5, 0), Buffer.from('hello'))
     const elsewhere = readHeader(key, { ...place, ...other }, header)
-    const sealed = Buffer.concat([ciphertext, tag])
     expect(openChunk(elsewhere, chunkPlace(5, 0), sealed)).toBeUndefined()
   })
 

@@ -1,7 +1,7 @@
 /** A history of acceptances that was touched anywhere does not pass for whole. */
 import { describe, expect, test } from 'vitest'
 import { chainFault, linkAfter } from '#src/service/acceptance-chain.ts'
-import type { AcceptanceLink, PolicyRecord } from '#src/service/ports.ts'
+import type { AcceptanceLink, PolicyRecord } from '#src/service/policy-ports.ts'
 
 const record = (sequence: number, change: Partial<PolicyRecord> = {}): PolicyRecord => ({
   tenant: 'acme',

@@ -7,7 +7,7 @@ import {
   reportEnforcement,
 } from '#src/service/enforcement.ts'
 import type { Operator } from '#src/service/operators.ts'
-import type { EnforcementPoint, PolicyRecord } from '#src/service/ports.ts'
+import type { EnforcementPoint, PolicyRecord } from '#src/service/policy-ports.ts'
 import type { Tenant } from '#src/service/verifier.ts'
 
 const T0 = Date.UTC(2026, 5, 1)

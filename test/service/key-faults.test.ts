@@ -1,4 +1,5 @@
 /** What may go wrong about keys: clocks that step, a database that fails, rows that do not open, another key-encryption key. */
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
@@ -7,6 +8,8 @@ import { openIssuer } from '#src/service/keys.ts'
 import type { Store } from '#src/service/ports.ts'
 import { resealKeys } from '#src/service/reseal-keys.ts'
 import { isForgotten, sealedUnder } from '#src/service/sealed-key.ts'
+import { signToken } from '#src/token/issuer.ts'
+import { jwkSet } from '#src/token/jwk-set.ts'
 import { DAY, HOUR, MINUTE, possession, replica, START, url } from './key-replica.ts'
 
 describe('a clock that steps', () => {
@@ -32,6 +35,38 @@ describe('a clock that steps', () => {
     await here.tend()
     expect(here.kids()).toContain(here.kid())
     expect(here.kids()).toContain(before)
+  })
+
+  test('forward twice, by more than a rotation each time, forgets no key whose tokens are still good', async () => {
+    const here = await replica(memoryStore(), START, 'while its clock is steady')
+    here.letClockPass(2 * HOUR)
+    const before = { kid: here.kid(), challenge: here.challenges.issuing(here.now()) }
+    const at = here.now()
+    const token = await signToken(here.issuer, { form: 'possession', claims: {}, at })
+    for (const step of [40 * DAY, 40 * DAY]) {
+      here.clock.at += step
+      for (let minutes = 0; minutes < 60; minutes++) {
+        here.letClockPass(MINUTE)
+        await here.tend()
+        // Relying parties whose clocks are right ask meanwhile.
+        expect(here.kids()).toContain(before.kid)
+      }
+    }
+    here.clock.at = at.getTime() + 2 * HOUR
+    await here.tend()
+    expect(here.kid()).toBe(before.kid)
+    expect(here.challenges.opening()).toContainEqual(before.challenge)
+    const { keys } = jwkSet(here.issuer, here.now())
+    await jwtVerify(token, createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) }))
+    // And what the wrong clock made neither signs nor keeps the right one from following.
+    here.letClockPass(31 * DAY)
+    await here.tend()
+    here.letClockPass(HOUR)
+    await here.tend()
+    expect(here.kid()).not.toBe(before.kid)
+    here.letClockPass(2 * DAY)
+    await here.tend()
+    expect(here.kids()).not.toContain(before.kid)
   })
 
   test('forward and back does not end rotation', async () => {

@@ -7,6 +7,7 @@ import { keyChore, reloadOnEvents } from '#src/service/key-chores.ts'
 import type { RotationRoom } from '#src/service/key-rotation.ts'
 import { openChallengeKeys, openIssuer } from '#src/service/keys.ts'
 import type { JournalEntry, Store } from '#src/service/ports.ts'
+import { steadyClock } from '#src/service/steady-clock.ts'
 
 export const START = Date.parse('2026-06-01T00:00:00Z')
 export const MINUTE = 60_000
@@ -21,6 +22,8 @@ export interface Replica {
   readonly journal: JournalEntry[]
   readonly issuer: Awaited<ReturnType<typeof openIssuer>>['issuer']
   readonly challenges: Awaited<ReturnType<typeof openChallengeKeys>>['keys']
+  /** The time goes by on both clocks; whoever sets `clock.at` sets the one on the wall alone. */
+  readonly letClockPass: (ms: number) => void
   readonly tend: () => Promise<void>
   /** Hears of what the others did. */
   readonly hear: () => Promise<void>
@@ -29,8 +32,16 @@ export interface Replica {
   readonly kids: () => readonly string[]
 }
 
-export async function replica(store: Store = memoryStore(), at = START): Promise<Replica> {
+export async function replica(
+  store: Store = memoryStore(),
+  at = START,
+  forgets: 'at once' | 'while its clock is steady' = 'at once',
+): Promise<Replica> {
   const clock = { at }
+  let elapsed = 0
+  const begun = new Date(at)
+  const steady = steadyClock({ elapsedMs: () => elapsed, at: begun, newest: begun })
+  const mayForget = forgets === 'at once' ? () => true : steady.mayForget
   const journal: JournalEntry[] = []
   const room: RotationRoom = {
     store,
@@ -51,7 +62,11 @@ export async function replica(store: Store = memoryStore(), at = START): Promise
     journal,
     issuer,
     challenges,
-    tend: keyChore(room, all).run,
+    letClockPass(ms) {
+      clock.at += ms
+      elapsed += ms
+    },
+    tend: keyChore({ ...room, mayForget }, all).run,
     async hear() {
       await events.poll()
       await Promise.all(all.map((each) => each.reload()))

@@ -74,6 +74,7 @@ test('what the rule names is given, under the policy of now', async () => {
   expect(await ask()).toMatchObject({
     policy: { digest: scene.policy.current?.digest },
     rule: { audience: 'kms.example', scopes: [SCOPE] },
+    assurance: 'simulated',
   })
 })
 

@@ -7,7 +7,8 @@ import { HistoryFault } from '#src/policy/acceptance/acceptance.ts'
 import { Problem } from '#src/problems.ts'
 import { linkAfter } from '#src/service/acceptance-chain.ts'
 import { policyLeaf } from '#src/service/log-leaves.ts'
-import type { PolicyMirror, PolicyRecord, Store } from '#src/service/ports.ts'
+import type { PolicyMirror, PolicyRecord } from '#src/service/policy-ports.ts'
+import type { Store } from '#src/service/ports.ts'
 import {
   alice,
   BOT,

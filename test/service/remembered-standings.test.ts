@@ -11,7 +11,7 @@ async function judgedAfter(ms: number): Promise<number> {
   let judged = 0
   const judge = async () => {
     judged++
-    return { standing: 'holds' } as const
+    return { standing: 'holds', assurance: 'hardware' } as const
   }
   for (const agent of agents) await of(agent, new Date(BEGIN), judge)
   expect(judged).toBe(agents.length)

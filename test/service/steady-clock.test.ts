@@ -19,6 +19,7 @@ function scene(newestMs: number | undefined = 0) {
   })
   const look = () => steady.look(new Date(wall))
   return {
+    mayForget: () => steady.mayForget(new Date(wall)),
     set(ms: number) {
       wall += ms
     },
@@ -57,6 +58,20 @@ test.each([
   expect(clock.after(0).stepMs).toBe(-ms)
   expect(clock.after(DAY - HOUR, HOUR).mayForget).toBe(false)
   expect(clock.after(HOUR).mayForget).toBe(true)
+})
+
+test('whoever forgets besides goes by a step that nobody looked at yet, and leaves it to be told', () => {
+  const clock = scene()
+  clock.after(HOUR - MINUTE)
+  expect(clock.mayForget()).toBe(false)
+  clock.after(MINUTE)
+  expect(clock.mayForget()).toBe(true)
+  clock.set(YEAR)
+  expect(clock.mayForget()).toBe(false)
+  expect(clock.after(0)).toEqual({ mayForget: false, stepMs: YEAR })
+  expect(clock.mayForget()).toBe(false)
+  clock.after(DAY, HOUR)
+  expect(clock.mayForget()).toBe(true)
 })
 
 test('a clock that is slewed is steady', () => {

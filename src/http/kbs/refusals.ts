@@ -22,6 +22,7 @@ const told: Readonly<Partial<Record<ProblemCode, Told>>> = {
   'collateral-unavailable': { variant: 'AttestationError' },
   'broker-session-required': { variant: 'TokenNotFound' },
   'release-refused': { variant: 'PolicyDeny' },
+  'release-needs-hardware': { variant: 'PolicyDeny' },
   'policy-unavailable': { variant: 'PolicyEngineError' },
   'policy-stale': { variant: 'PolicyEngineError' },
   'resource-unknown': { variant: 'ResourceNotFound' },

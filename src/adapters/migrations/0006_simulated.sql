@@ -1,0 +1,1 @@
+ALTER TABLE "resources" ADD COLUMN "accepts_simulated" boolean DEFAULT false NOT NULL;
