@@ -12,6 +12,9 @@ const brought = fileURLToPath(
   new URL(`../node_modules/node-linux-${process.arch}/bin/node`, import.meta.url),
 )
 
+/** Dockerfile says why. */
+const asInTheImage = ['--max-semi-space-size=64', '--heap-growing-percent=200', '--v8-pool-size=1']
+
 if (Number.parseInt(process.versions.node, 10) >= 24) await import(main.href)
 else if (process.platform === 'linux' && existsSync(brought)) handOver()
 else {
@@ -23,13 +26,9 @@ else {
 }
 
 function handOver() {
-  const child = spawn(
-    brought,
-    ['--max-semi-space-size=64', '--v8-pool-size=1', fileURLToPath(main), ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-    },
-  )
+  const child = spawn(brought, [...asInTheImage, fileURLToPath(main), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => {
       // A terminal sends its own two to the whole foreground group: the child would get them twice.

@@ -35,10 +35,13 @@ import { verifyCommand } from './cli/verify.ts'
 import { agentCommands } from './compose/agent-commands.ts'
 import { askingCommands } from './compose/asking-commands.ts'
 import { keyEncryptionsOf } from './compose/key-encryption.ts'
-import { certs, openStoreUnlessHeld } from './compose/machine.ts'
+import { certs, openStoreUnlessHeld, version } from './compose/machine.ts'
 import { operationsCommands } from './compose/operations.ts'
 import { readCollateralConfig, readConfig, readInForce } from './config.ts'
 import { Problem } from './problems.ts'
+
+// Small buffers share a block, which lives on as long as any of them does: Node's 64 KiB are more than a request is worth.
+Buffer.poolSize = 8 * 1024
 
 const searchPath = process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'
 const sources = { env: process.env, readText: (path: string) => readFileSync(path, 'utf8') }
@@ -237,12 +240,16 @@ ${Object.entries(commands)
   .map(([name, { summary }]) => `  vouchsafe ${name.padEnd(10)} ${summary}`)
   .join('\n')}
 
-Each takes --help and --json, and exits 0 (yes), 2 (refused) or 1 (could not tell).
+Each takes --help and --json, and exits 0 (yes), 2 (refused) or 1 (could not tell). --version says which one this is.
 `
 
 async function run(name: string, args: readonly string[]): Promise<number> {
   if (['help', '--help', '-h'].includes(name)) {
     output.out(help)
+    return YES
+  }
+  if (['version', '--version', '-V'].includes(name)) {
+    output.out(`vouchsafe ${version()}\n`)
     return YES
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined

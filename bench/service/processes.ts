@@ -13,7 +13,7 @@ export interface Served {
 }
 
 /** As the image does it (Dockerfile). */
-const asDeployed = ['--max-semi-space-size=64', '--v8-pool-size=1']
+const asDeployed = ['--max-semi-space-size=64', '--heap-growing-percent=200', '--v8-pool-size=1']
 const environmentAsDeployed = { UV_THREADPOOL_SIZE: '2' }
 
 /** Starts a program that says `ready` on one of its streams once it answers. */

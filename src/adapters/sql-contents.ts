@@ -3,7 +3,7 @@
  * sentences), certificate tables, event logs. Each attestation names it by digest, and sends it only when this process has
  * not sent it lately.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { recentValues } from '../recent-values.ts'
 import type { AppraisalRecord, KeptEndorsements } from '../service/ports.ts'
 import { encodeParts } from './endorsement-cache-encoding.ts'
@@ -39,7 +39,7 @@ export interface Named {
 export function contentsOf(record: AppraisalRecord, held: KeptEndorsements | undefined): Named {
   const { auxblob, eventLog } = record.evidence ?? {}
   return {
-    findings: named('findings', Buffer.from(JSON.stringify(record.findings))),
+    findings: named('findings', JSON.stringify(record.findings)),
     auxblob: auxblob && named('auxblob', auxblob),
     eventLog: eventLog && named('event-log', eventLog),
     endorsements: held && {
@@ -50,9 +50,10 @@ export function contentsOf(record: AppraisalRecord, held: KeptEndorsements | und
   }
 }
 
-function named(kind: ContentKind, bytes: Uint8Array): Content {
-  const digest = createHash('sha256').update(bytes).digest('base64url')
-  return { kind, digest, bytes: () => bytes }
+/** Text counts as its UTF-8, which is written out only where it is sent. */
+function named(kind: ContentKind, content: Uint8Array | string): Content {
+  const bytes = () => (typeof content === 'string' ? Buffer.from(content) : content)
+  return { kind, digest: hash('sha256', content, 'base64url'), bytes }
 }
 
 export interface RecentContents {

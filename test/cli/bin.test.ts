@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -86,6 +87,14 @@ describe('under this Node', () => {
       code: 0,
       out: expect.stringMatching(/vouchsafe verify /),
     })
+  })
+
+  it('says which version it is', async () => {
+    const { version } = JSON.parse(
+      readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    )
+    for (const asked of ['--version', '-V', 'version'])
+      expect(await run([asked])).toMatchObject({ code: 0, out: `vouchsafe ${version}\n` })
   })
 
   it('ends quietly when nobody reads on', async () => {
