@@ -157,12 +157,8 @@ async function stream(streaming: Streaming): Promise<void> {
     throw refused(file, counter, 'bytes that were not sealed for this place', 'the chunk that was')
   })
   const hash = workers.hash()
-  const hashed = through(opened, AHEAD, async (chunk) => {
-    await hash.update(chunk)
-    return chunk
-  })
   try {
-    for await (const chunk of hashed) {
+    for await (const chunk of through(opened, AHEAD, hash.update)) {
       await sink.write(chunk.bytes)
       told(chunk.bytes.length)
       memory.giveBack(chunk)

@@ -89,12 +89,7 @@ async function write(
   const encrypted = through(hashed, ahead, async (chunk) => {
     const place = chunkPlace(tree.bytes, counter)
     counter += 1
-    await workers.seal(seal, place, chunk)
-    return chunk
-  })
-  const ready = through(encrypted, AHEAD, async (chunk) => {
-    await sealed.update(chunk)
-    return chunk
+    return await workers.seal(seal, place, chunk)
   })
   try {
     const first = memory.take(header.length)
@@ -102,7 +97,7 @@ async function write(
     await sealed.update(first)
     await put(first.bytes)
     memory.giveBack(first)
-    for await (const chunk of ready) {
+    for await (const chunk of through(encrypted, AHEAD, sealed.update)) {
       await put(chunk.bytes)
       told(textIn(chunk).bytes.length)
       memory.giveBack(chunk)

@@ -20,8 +20,8 @@ export interface ModelWorkers {
   readonly count: number
   /** Memory for the chunks of one file. */
   readonly memory: () => ChunkMemory
-  /** Plaintext with room for the tag behind it into a sealed chunk, in place. */
-  readonly seal: (seal: FileSeal, place: ChunkPlace, chunk: Chunk) => Promise<void>
+  /** Plaintext with room for the tag behind it into a sealed chunk, in place. Resolves to the same chunk. */
+  readonly seal: (seal: FileSeal, place: ChunkPlace, chunk: Chunk) => Promise<Chunk>
   /** A sealed chunk into its plaintext, in place. Undefined: it was not sealed for this place. */
   readonly open: (seal: FileSeal, place: ChunkPlace, chunk: Chunk) => Promise<Chunk | undefined>
   readonly hash: () => StreamHash
@@ -49,8 +49,8 @@ export function frontOf({ slot, bytes }: Chunk, size: number): Chunk {
 }
 
 export interface StreamHash {
-  /** In the order of the calls. */
-  readonly update: (chunk: Chunk) => Promise<void>
+  /** In the order of the calls. Resolves to the same chunk. */
+  readonly update: (chunk: Chunk) => Promise<Chunk>
   /** Once, after the last update. */
   readonly digest: () => Promise<Sha256>
 }
@@ -125,7 +125,8 @@ export function openModelWorkers(): ModelWorkers {
     async seal(seal, place, chunk) {
       const task = { kind: 'seal', seal, place, region: regionOf(chunk) } as const
       const answer = await ask(idlest(threads()), task, chunk.bytes.length)
-      if (answer.kind !== 'done') throw unexpected(answer)
+      if (answer.kind === 'done') return chunk
+      throw unexpected(answer)
     },
     async open(seal, place, chunk) {
       const { length } = chunk.bytes
@@ -145,7 +146,8 @@ export function openModelWorkers(): ModelWorkers {
         async update(chunk) {
           const task = { kind: 'hash', stream, region: regionOf(chunk) } as const
           const answer = await ask(thread, task, chunk.bytes.length * HASH_COST)
-          if (answer.kind !== 'done') throw unexpected(answer)
+          if (answer.kind === 'done') return chunk
+          throw unexpected(answer)
         },
         async digest() {
           const answer = await ask(thread, { kind: 'digest', stream }, 0)

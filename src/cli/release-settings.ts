@@ -7,7 +7,7 @@ import {
   SHORTEST_LEASE_SECONDS,
 } from '../service/resource-name.ts'
 import type { PutReport } from '../service/resource-report.ts'
-import type { SettingsChange } from '../service/resource-settings.ts'
+import type { ResourceSettings, SettingsChange } from '../service/resource-settings.ts'
 import { Mistake } from './arguments.ts'
 import { counted, printable } from './text.ts'
 
@@ -29,16 +29,7 @@ export const resourceOptionsHelp = `  --use USE              release (default), 
   --session WHICH        required: only inside a session; optional (default)
   --simulated WHICH      accepted: simulated evidence may have it, for what is no real secret; refused (default)`
 
-type Settings = Pick<
-  PutReport,
-  | 'use'
-  | 'approvals'
-  | 'leaseSeconds'
-  | 'releasesPerMinute'
-  | 'brokerPath'
-  | 'requiresSession'
-  | 'acceptsSimulated'
->
+type Settings = Pick<PutReport, keyof ResourceSettings>
 
 /** What was given, for the service (where null takes away) and for the database. */
 export interface GivenSettings {

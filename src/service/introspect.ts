@@ -40,7 +40,7 @@ export async function introspect(
   token: string,
   at: Date,
 ): Promise<Introspection> {
-  const signer = token.length <= LONGEST_TOKEN ? signerOf(verifier, token, at) : undefined
+  const signer = token.length <= LONGEST_TOKEN ? signerOf(verifier, token) : undefined
   if (!signer) return inactive
   const claims = await authenticClaims(token, signer, at)
   // A token of ours that the database does not know was made by somebody who has the key.
@@ -58,12 +58,12 @@ interface Signer {
 }
 
 /** By key id, since a WIT names no issuer; a key that was revoked is published no more. */
-function signerOf(verifier: Verifier, token: string, at: Date): Signer | undefined {
+function signerOf(verifier: Verifier, token: string): Signer | undefined {
   try {
     const { kid, typ } = decodeProtectedHeader(token)
     const { iss } = decodeJwt(token)
     for (const issuer of issuersOf(verifier)) {
-      const key = issuer.published(at).find((each) => each.kid === kid)
+      const key = issuer.published().find((each) => each.kid === kid)
       const form = key && formOf(key.form, typ)
       if (key && form && isNamed(form, iss, issuer)) return { issuer, key, form }
     }

@@ -124,7 +124,7 @@ function openToken({ tenants }: Pick<Verifier, 'tenants'>, token: string, at: Da
   const parsed = claims.safeParse(jws.payload)
   if (!parsed.success) throw refused('it lacks what a token of possession says')
   const found = issuerNamed(tenants, parsed.data.iss)
-  if (!found || !isSigned(jws, found.issuer, named.data.kid, at))
+  if (!found || !isSigned(jws, found.issuer, named.data.kid))
     throw refused('no key of this service that is still published signed it')
   if (at.getTime() >= parsed.data.exp * 1000)
     throw refused(
@@ -146,8 +146,8 @@ function issuerNamed(
 }
 
 /** By a key for this form and no other: what another form's key signed is no token of possession. */
-function isSigned(jws: CompactJws, issuer: Issuer, kid: string, at: Date): boolean {
-  const key = issuer.published(at).find((each) => each.kid === kid && each.form === 'possession')
+function isSigned(jws: CompactJws, issuer: Issuer, kid: string): boolean {
+  const key = issuer.published().find((each) => each.kid === kid && each.form === 'possession')
   return key !== undefined && isSignedByEs256(jws, key.publicKey)
 }
 

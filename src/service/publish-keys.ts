@@ -5,7 +5,7 @@ import { jwkSet, spiffeBundle } from '../token/jwk-set.ts'
 import { issuersOf, type Verifier } from './verifier.ts'
 
 /** JSON text. Asked anew for every answer: keys come and go while the service runs. */
-export type Publication = (at: Date) => string
+export type Publication = () => string
 
 /** Paths begin with a slash; every tenant's issuers, hardware and simulated. */
 export function publications(
@@ -16,16 +16,16 @@ export function publications(
       const below = `${issuer.url.slice(verifier.publicUrl.length)}/.well-known`
       const discovery = JSON.stringify(discoveryDocument(issuer))
       return [
-        [`${below}/jwks.json`, (at) => jwksText(issuer, at)],
+        [`${below}/jwks.json`, () => jwksText(issuer)],
         [`${below}/openid-configuration`, () => discovery],
         // Where an https_web bundle endpoint is, is the operator's choice (SPIFFE Federation section 5.2.1.1).
-        [`${below}/spiffe-bundle`, (at) => JSON.stringify(spiffeBundle(issuer, at))],
+        [`${below}/spiffe-bundle`, () => JSON.stringify(spiffeBundle(issuer))],
       ]
     }),
   )
 }
 
 /** Exactly what `jwks.json` answers, for whoever vouches for it. */
-export function jwksText(issuer: Issuer, at: Date): string {
-  return JSON.stringify(jwkSet(issuer, at))
+export function jwksText(issuer: Issuer): string {
+  return JSON.stringify(jwkSet(issuer))
 }

@@ -65,12 +65,12 @@ export async function attestSelf(
   { tenant, issuer, nonce, at }: SelfAttestationRequest & Pick<Call, 'at'>,
 ): Promise<VerifierAnswer> {
   if (!attester) throw new Problem('self-attestation-unavailable', NO_TEE)
-  const jwks = jwksText(issuer, at)
+  const jwks = jwksText(issuer)
   const claims = verifierClaimsText({
     nonce,
     issuer: issuer.url,
     jwks_sha256: hash('sha256', jwks, 'hex'),
-    spiffe_bundle_sha256: hash('sha256', JSON.stringify(spiffeBundle(issuer, at)), 'hex'),
+    spiffe_bundle_sha256: hash('sha256', JSON.stringify(spiffeBundle(issuer)), 'hex'),
     log_key: await verifier.log.verifierKey(),
     policy_digest: tenant.policy.accepted()?.digest ?? '',
     build: verifier.build,

@@ -140,7 +140,7 @@ export function openBrokerToken(
   if (!jws || !named.success || !said.success) return undefined
   const issuer = issuers.find(({ url }) => url === said.data.iss)
   const key = issuer
-    ?.published(at)
+    ?.published()
     .find(({ kid, form }) => kid === named.data.kid && form === 'possession')
   if (!key || !isSignedByEs256(jws, key.publicKey)) return undefined
   return at.getTime() < said.data.exp * 1000 ? said.data.att_handshake : undefined

@@ -13,9 +13,9 @@ export interface Issuer {
   /** Throws where the issuer has no keys of this form: no policy and no request may get a token out of it. */
   readonly signer: (form: KeyForm, at: Date) => TokenKey
   /** Of every form: what signs, what will, and what did and still counts. */
-  readonly published: (at: Date) => readonly PublishedKey[]
+  readonly published: () => readonly PublishedKey[]
   /** Another, and greater, whenever what is published is another. */
-  readonly sequence: (at: Date) => number
+  readonly sequence: () => number
 }
 
 export interface TokenRequest {

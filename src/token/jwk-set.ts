@@ -18,9 +18,9 @@ const keyUse: Readonly<Record<KeyForm, string | undefined>> = {
 }
 
 /** RFC 7517 section 5. */
-export function jwkSet({ published }: Pick<Issuer, 'published'>, at: Date) {
+export function jwkSet({ published }: Pick<Issuer, 'published'>) {
   return {
-    keys: published(at).flatMap(({ jwk, kid, form }) => {
+    keys: published().flatMap(({ jwk, kid, form }) => {
       const use = keyUse[form]
       return use ? [{ ...jwk, kid, alg: signingForms[form].algorithm.alg, use }] : []
     }),
@@ -36,10 +36,10 @@ const svidUse: Readonly<Record<KeyForm, 'jwt-svid' | 'wit-svid' | undefined>> = 
 }
 
 /** SPIFFE Trust Domain and Bundle section 4. Members that it does not name SHOULD NOT be there: `alg` is one. */
-export function spiffeBundle({ published, sequence }: Issuer, at: Date) {
+export function spiffeBundle({ published, sequence }: Issuer) {
   return {
-    keys: published(at).flatMap(svidKey),
-    spiffe_sequence: sequence(at),
+    keys: published().flatMap(svidKey),
+    spiffe_sequence: sequence(),
     spiffe_refresh_hint: KEYS_MAX_AGE_SECONDS,
   }
 }

@@ -75,7 +75,7 @@ export async function replica(
     kid: () => issuer.signer('possession', now()).kid,
     kids: () =>
       issuer
-        .published(now())
+        .published()
         .filter(({ form }) => form === 'possession')
         .map(({ kid }) => kid),
   }

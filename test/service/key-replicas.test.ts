@@ -54,7 +54,7 @@ describeWithPostgres('replicas of one PostgreSQL', () => {
       tend: keyChore({ ...room, mayForget: () => true }, [...rings, ring]).run,
       kids: () =>
         issuer
-          .published(clock.at)
+          .published()
           .map(({ kid }) => kid)
           .toSorted(),
     }

@@ -74,7 +74,7 @@ describe('by the calendar', () => {
 
   test('a token that any key signed verifies under what was published before it was signed', async () => {
     const here = await replica()
-    let fetched = jwkSet(here.issuer, here.now())
+    let fetched = jwkSet(here.issuer)
     const keys = new Set<string>()
     // Relying parties fetch every five minutes; the chore runs as often here, for 62 days.
     for (let step = 0; step < 62 * 8; step++) {
@@ -86,10 +86,10 @@ describe('by the calendar', () => {
         const known = createLocalJWKSet({ keys: fetched.keys.map((key) => ({ ...key })) })
         const { protectedHeader } = await jwtVerify(token, known)
         keys.add(protectedHeader.kid ?? '')
-        if (minutes > 0) fetched = jwkSet(here.issuer, at)
+        if (minutes > 0) fetched = jwkSet(here.issuer)
         if (step % 8 === 0) await here.tend()
       }
-      fetched = jwkSet(here.issuer, here.now())
+      fetched = jwkSet(here.issuer)
     }
     expect(keys.size).toBeGreaterThanOrEqual(3)
   })
@@ -117,14 +117,14 @@ describe('replicas of one database', () => {
   test('publish bundles of the same sequence, which rises', async () => {
     const store = memoryStore()
     const [one, other] = [await replica(store), await replica(store)]
-    const before = spiffeBundle(one.issuer, one.now())
+    const before = spiffeBundle(one.issuer)
     one.clock.at += MINUTE
     other.clock.at += MINUTE
     await rotateKeys(one.room, { purposes: [`workload:${url}`], by: 'otto' })
     await Promise.all([one.hear(), other.hear()])
-    const after = spiffeBundle(one.issuer, one.now())
+    const after = spiffeBundle(one.issuer)
     expect(after.spiffe_sequence).toBeGreaterThan(before.spiffe_sequence)
-    expect(spiffeBundle(other.issuer, other.now())).toEqual(after)
+    expect(spiffeBundle(other.issuer)).toEqual(after)
   })
 })
 
@@ -148,7 +148,7 @@ describe('an operator', () => {
     await here.hear()
     expect(here.kid()).toBe(replacement?.kid)
     expect(here.kids()).toEqual([replacement?.kid])
-    const { keys } = jwkSet(here.issuer, here.now())
+    const { keys } = jwkSet(here.issuer)
     await expect(
       jwtVerify(token, createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) })),
     ).rejects.toThrow('no applicable key')

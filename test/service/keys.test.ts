@@ -26,9 +26,7 @@ describe('an issuer', () => {
   test('has the same keys at its second start, and another issuer has others', async () => {
     const here = room()
     const kids = async (name: string) =>
-      (await openIssuer(here, { ...simulated, url: name })).issuer
-        .published(AT)
-        .map(({ kid }) => kid)
+      (await openIssuer(here, { ...simulated, url: name })).issuer.published().map(({ kid }) => kid)
     const first = await kids(url)
     expect(await kids(url)).toEqual(first)
     expect(new Set([...first, ...(await kids('https://b.example'))]).size).toBe(6)
@@ -37,20 +35,20 @@ describe('an issuer', () => {
   test('of two replicas that start at once has one key for each form', async () => {
     const here = room()
     const both = await Promise.all([openIssuer(here, simulated), openIssuer(here, simulated)])
-    const [a, b] = both.map(({ issuer }) => issuer.published(AT).map(({ kid }) => kid))
+    const [a, b] = both.map(({ issuer }) => issuer.published().map(({ kid }) => kid))
     expect(a).toEqual(b)
     expect(await here.store.allKeys()).toHaveLength(3)
   })
 
   test('of hardware has a key for each form and one for envelopes, and no two share one', async () => {
     const { issuer } = await openIssuer(room(), { url, assurance: 'hardware' })
-    expect(issuer.published(AT).map(({ form, jwk }) => `${form} ${jwk.kty}`)).toEqual([
+    expect(issuer.published().map(({ form, jwk }) => `${form} ${jwk.kty}`)).toEqual([
       'possession EC',
       'federation RSA',
       'workload EC',
       'release EC',
     ])
-    expect(new Set(issuer.published(AT).map(({ kid }) => kid)).size).toBe(4)
+    expect(new Set(issuer.published().map(({ kid }) => kid)).size).toBe(4)
   })
 
   test('of simulated evidence has no key for federation, and nobody can ask it for one', async () => {

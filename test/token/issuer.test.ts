@@ -168,7 +168,7 @@ describe('the event loop', () => {
 
 describe('what is published', () => {
   test('as a JWK Set are the keys of tokens that are no WIT-SVIDs, and apart from them those of envelopes', async () => {
-    const set = jwkSet(issuer, AT)
+    const set = jwkSet(issuer)
     expect(set.keys.map(({ kid, alg, use }) => ({ kid, alg, use }))).toEqual([
       { kid: keyOf('possession').kid, alg: 'ES256', use: 'sig' },
       { kid: keyOf('federation').kid, alg: 'RS256', use: 'sig' },
@@ -184,7 +184,7 @@ describe('what is published', () => {
   test.each(['JWT', 'at+jwt', 'vouchsafe-release+jwt'])(
     'makes no relying party take what a key for envelopes signed for a token: %s',
     async (typ) => {
-      const keys = jwkSet(issuer, AT).keys.map((key) => ({ ...key }))
+      const keys = jwkSet(issuer).keys.map((key) => ({ ...key }))
       const jwt = await signJwt(keyOf('release'), typ, { iss: url, aud: 'kms', exp: 1_900_000_000 })
       await expect(jwtVerify(jwt, createLocalJWKSet({ keys }))).rejects.toThrow('no applicable key')
     },
@@ -196,7 +196,7 @@ describe('what is published', () => {
     ).export({
       format: 'jwk',
     })
-    expect(spiffeBundle(issuer, AT)).toEqual({
+    expect(spiffeBundle(issuer)).toEqual({
       keys: [
         { kty: 'RSA', n, e, kid: keyOf('federation').kid, use: 'jwt-svid' },
         { ...keyOf('workload').jwk, kid: keyOf('workload').kid, use: 'wit-svid' },
@@ -207,7 +207,7 @@ describe('what is published', () => {
   })
 
   test('holds nothing private', () => {
-    const text = JSON.stringify([jwkSet(issuer, AT), spiffeBundle(issuer, AT)])
+    const text = JSON.stringify([jwkSet(issuer), spiffeBundle(issuer)])
     expect(text).not.toMatch(/"(d|p|q|dp|dq|qi|k)":/)
   })
 
