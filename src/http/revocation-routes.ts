@@ -24,7 +24,10 @@ const revocationRequest = z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/, 'must be an RFC 7638 SHA-256 thumbprint in base64url')
       .exactOptional()
-      .meta({ description: 'Every token of the agent that has this key: its cnf.jkt.' }),
+      .meta({
+        description:
+          'Every token of the agent that has this key, by its RFC 7638 thumbprint: the cnf.jkt of tokens, or that of the tee-pubkey of POST /attestation and of the Key Broker face.',
+      }),
     agent: z
       .strictObject({ environment: tenantName, agent: tenantName })
       .exactOptional()

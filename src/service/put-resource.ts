@@ -77,7 +77,10 @@ async function addVersion(
   const { tenant, name, by } = put
   const { random, keyEncryption, journal } = room
   const after = known?.versions[0]?.version ?? 0
-  const secret = put.secret ?? (await secretOf(room, put, { known, settings, at }))
+  if (put.secret === undefined) assertOther(put, known, settings)
+  const held = await heldSecret(room, known)
+  const secret = put.secret ?? held
+  if (!secret) throw new Problem('resource-unknown', `version ${after} of ${name} is gone`)
   const mistake = keyMistake(settings.use, secret)
   if (mistake !== undefined) throw new Problem('request-malformed', `secret: ${mistake}`)
   const change = put.secret === undefined ? 'changed' : known ? 'rotated' : 'added'
@@ -86,10 +89,12 @@ async function addVersion(
   const createdBy = put.secret === undefined ? (known?.versions[0]?.createdBy ?? by) : by
   const version = { version: after + 1, createdAt: at, createdBy, revokedAt: undefined }
   const [encryption] = keyEncryption
-  const sealed = await sealResource({ tenant, name, version: version.version }, secret, {
-    encryption,
-    random,
-  })
+  const sealed = await sealResource(
+    { tenant, name, version: version.version },
+    { secret, settings },
+    { encryption, random },
+  )
+  held?.fill(0)
   const news = { tenant, name, change, versions: [version.version], settings, by, at } as const
   const outcome = await room.store.addResourceVersion(
     {
@@ -115,12 +120,12 @@ async function addVersion(
   return { resource, version, change }
 }
 
-/** Of the newest version, to be sealed again under the next number. */
-async function secretOf(
-  { store, keyEncryption }: ResourceRoom,
-  { tenant, name }: ResourcePut,
-  { known, settings }: Ground,
-): Promise<Uint8Array> {
+/** Another way to have what is there. */
+function assertOther(
+  { name }: ResourcePut,
+  known: KnownResource | undefined,
+  settings: ResourceSettings,
+): void {
   const newest = known?.versions[0]
   if (!known || !newest)
     throw new Problem('resource-unknown', `there is no ${name} yet, and no secret was given`)
@@ -131,9 +136,23 @@ async function secretOf(
     )
   if (sameSettings(known, settings))
     throw new Problem('request-malformed', `secret: ${name} has these settings already`)
-  const kept = await store.sealedVersion(tenant, name, newest.version)
-  if (!kept) throw new Problem('resource-unknown', `version ${newest.version} of ${name} is gone`)
-  return await openResource({ tenant, name, version: kept.version }, kept.sealed, keyEncryption)
+}
+
+/**
+ * Of the newest version that is good; undefined where none is. Opened also for another secret to take its place: what the
+ * database says of the resource is sealed with that one, and must not be looser than what was sealed before.
+ */
+async function heldSecret(
+  { store, keyEncryption }: ResourceRoom,
+  known: KnownResource | undefined,
+): Promise<Uint8Array | undefined> {
+  const good = known?.versions.find(({ revokedAt }) => !revokedAt)
+  if (!known || !good) return undefined
+  const { tenant, name } = known
+  const kept = await store.sealedVersion(tenant, name, good.version)
+  if (!kept) return undefined
+  const { sealed, version } = kept
+  return await openResource({ tenant, name, version }, { sealed, settings: known }, keyEncryption)
 }
 
 function assertSize(secret: Uint8Array | undefined): void {

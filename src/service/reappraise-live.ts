@@ -130,28 +130,40 @@ async function* pagesOf(
   else yield* storedPages(request, request.scope)
 }
 
-/** The ids first, then the records a few at a time: a page of tokens may rest on a thousand pieces of evidence. */
+/**
+ * The ids first, then the records a few at a time: a page of tokens may rest on a thousand pieces of evidence. One that cannot be
+ * read, since somebody altered it perhaps, keeps no other from being judged; but without it this came to no end, and throws.
+ */
 async function* livingPages(
   { verifier: { store }, tenant, at, settled }: LiveReappraisal,
   examined: Map<string, Examined>,
 ): AsyncGenerator<RecordPage> {
+  let unread: PromiseRejectedResult | undefined
   for await (const page of livePages({ store }, { tenant: tenant.name, selection: {}, at })) {
     const unsettled = page.filter(
       (token) => !examined.has(token.appraisal) && !settled?.token(token),
     )
     const tokens = new Map(unsettled.map((token) => [token.appraisal, token]))
     for (const some of inPages([...tokens.values()])) {
-      const found = await Promise.all(some.map(({ appraisal }) => store.findAppraisal(appraisal)))
+      const found = await Promise.allSettled(
+        some.map(async ({ appraisal }) => await store.findAppraisal(appraisal)),
+      )
       const records: AppraisalRecord[] = []
       if (examined.size > MOST_REMEMBERED) examined.clear()
       for (const [place, { appraisal, environment, agent }] of some.entries()) {
-        const record = found[place]
+        const answer = found[place]
+        if (answer?.status === 'rejected') {
+          unread ??= answer
+          continue
+        }
+        const record = answer?.value
         if (record && !settled?.record(record)) records.push(record)
         else examined.set(appraisal, { environment, agent, standing: 'settled' })
       }
       yield { records, share: undefined }
     }
   }
+  if (unread) throw unread.reason
 }
 
 async function* storedPages(

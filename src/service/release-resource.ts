@@ -125,7 +125,7 @@ async function attempt(
   const { createdBy } = version
   const { at } = call
   const approval = await approvalFor(verifier, { subject, approvals, createdBy, proof, at })
-  const secret = await secretOf(verifier, subject)
+  const secret = await secretOf(verifier, resource, version.version)
   if (!secret) return undefined
   let leaving: Uint8Array | undefined
   try {
@@ -197,10 +197,14 @@ async function recordedAndSealed(
 /** Undefined where the version is gone. */
 async function secretOf(
   { resources, keyEncryption }: Verifier,
-  { tenant, resource: name, version }: Pick<ReleaseRecord, 'tenant' | 'resource' | 'version'>,
+  settings: Resource,
+  version: number,
 ): Promise<Uint8Array | undefined> {
+  const { tenant, name } = settings
   const kept = await resources.sealed(tenant, name, version)
-  return kept && (await openResource({ tenant, name, version }, kept.sealed, keyEncryption))
+  if (!kept) return undefined
+  const { sealed } = kept
+  return await openResource({ tenant, name, version }, { sealed, settings }, keyEncryption)
 }
 
 /** False where the resource is to be read again. Throws Problem for what no second try changes. */

@@ -8,7 +8,7 @@ import { Problem } from '../problems.ts'
 import type { KeyEncryption } from './key-encryption.ts'
 import type { KnownResource, SealedVersion } from './release-ports.ts'
 import type { Resealed } from './reseal-keys.ts'
-import { openResource, sealedUnder, sealResource } from './sealed-resource.ts'
+import { openSealed, type SealedContent, sealedUnder, sealResource } from './sealed-resource.ts'
 import type { Verifier } from './verifier.ts'
 
 export type ResourceResealRoom = Pick<Verifier, 'store' | 'random' | 'keyEncryption'>
@@ -81,15 +81,16 @@ async function changeOf(
   },
 ) {
   const named = { tenant, name, version }
-  const secret = await opened(named, from, [...keyEncryption, target])
-  const to = await sealResource(named, secret, { encryption: target, random })
+  const content = await opened(named, from, [...keyEncryption, target])
+  const to = await sealResource(named, content, { encryption: target, random })
+  content.secret.fill(0)
   return { ...named, from, to }
 }
 
 /** For operators: the reason stands in the sentence. Throws Problem. */
-async function opened(...asked: Parameters<typeof openResource>): Promise<Uint8Array> {
+async function opened(...asked: Parameters<typeof openSealed>): Promise<SealedContent> {
   try {
-    return await openResource(...asked)
+    return await openSealed(...asked)
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)

@@ -53,7 +53,7 @@ export function sameSettings(a: ResourceSettings, b: ResourceSettings): boolean 
 }
 
 /** And nothing else of a resource. */
-function settingsOf({
+export function settingsOf({
   use,
   approvals,
   leaseSeconds,
@@ -69,10 +69,15 @@ function settingsOf({
 }
 
 function assertGuarded(name: string, before: ResourceSettings, after: ResourceSettings): void {
+  const looser = loosened(before, after)
+  if (looser.length > 0)
+    throw new Problem('resource-guarded', `${name} ${looser.join('; and it ')}`)
+}
+
+/** What guarded a secret before and would not after, each as the end of a sentence about the resource. */
+export function loosened(before: ResourceSettings, after: ResourceSettings): readonly string[] {
   const guards = before.approvals > 0 ? [...whoMayHaveIt, ...whatWasAgreedTo] : whoMayHaveIt
-  const loosened = guards.flatMap((guard) => guard(before, after) ?? [])
-  if (loosened.length > 0)
-    throw new Problem('resource-guarded', `${name} ${loosened.join('; and it ')}`)
+  return guards.flatMap((guard) => guard(before, after) ?? [])
 }
 
 /** What would be looser, as the end of a sentence about the resource. Undefined: nothing. */

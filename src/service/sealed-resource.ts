@@ -1,5 +1,13 @@
-/** Secrets and model keys at rest: each version in an envelope that its tenant, name and number are bound to. */
+/**
+ * Secrets and model keys at rest: each version in an envelope that its tenant, name and number are bound to, and that holds
+ * beside the secret how it might be had when it was sealed. What the row says of that anybody may write who can write the
+ * database: where it is looser than what was sealed, nothing is opened. Stored as FORM (1) || envelope of: length of the
+ * settings (2, big-endian) || settings as JSON || secret. Envelopes of before had no settings and no FORM before them, and
+ * were sealed under other associated data, so that neither can be passed off as the other.
+ */
+import { concat } from '../bytes/encoding.ts'
 import type { KeyEncryptions } from './key-encryption.ts'
+import { loosened, type ResourceSettings, settingsOf } from './resource-settings.ts'
 import { envelopeUnder, openEnvelope, type Sealing, sealEnvelope } from './sealed-envelope.ts'
 
 /** Of one version of a resource. */
@@ -9,35 +17,90 @@ export interface ResourceName {
   readonly version: number
 }
 
+export interface SealedContent {
+  readonly secret: Uint8Array
+  /** As they were when it was sealed; undefined for what was sealed before they were kept with it. */
+  readonly settings: ResourceSettings | undefined
+}
+
+/** No envelope begins with it: its first byte is the version of its form (sealed-envelope.ts). */
+const FORM = 0xf3
+const LENGTH_SIZE = 2
+
 /** A secret of no bytes is none: its envelope would not open. */
 export async function sealResource(
   name: ResourceName,
-  secret: Uint8Array,
+  { secret, settings }: SealedContent,
   sealing: Sealing,
 ): Promise<Uint8Array> {
   if (secret.length === 0) throw new RangeError('there is nothing to seal')
-  return await sealEnvelope(secret, associatedText(name), sealing)
+  if (!settings) return await sealEnvelope(secret, associatedText(name, 'v1'), sealing)
+  const said = new TextEncoder().encode(JSON.stringify(settingsOf(settings)))
+  const content = concat(Uint8Array.of(said.length >> 8, said.length & 0xff), said, secret)
+  const envelope = await sealEnvelope(content, associatedText(name, 'v2'), sealing)
+  content.fill(0)
+  return concat(Uint8Array.of(FORM), envelope)
+}
+
+/**
+ * For whoever hands it out, or seals it anew under other settings: `settings` are what the database says now. Rejects as
+ * openSealed does, and where they are looser than what was sealed.
+ */
+export async function openResource(
+  name: ResourceName,
+  { sealed, settings }: { readonly sealed: Uint8Array; readonly settings: ResourceSettings },
+  encryptions: KeyEncryptions,
+): Promise<Uint8Array> {
+  const content = await openSealed(name, sealed, encryptions)
+  const looser = content.settings ? loosened(content.settings, settings) : []
+  if (looser.length === 0) return content.secret
+  content.secret.fill(0)
+  throw new Error(
+    `${calledOf(name)} is not opened: as it was sealed, it ${looser.join('; and it ')}. The database was altered`,
+  )
 }
 
 /**
  * Rejects when none of the key-encryption keys is the one that it was sealed under, or the row was altered; with a Problem
  * where whoever holds the key-encryption key does not answer.
  */
-export async function openResource(
+export async function openSealed(
   name: ResourceName,
   sealed: Uint8Array,
   encryptions: KeyEncryptions,
-): Promise<Uint8Array> {
-  const called = `version ${name.version} of ${name.name} (tenant ${name.tenant})`
-  return await openEnvelope({ sealed, associated: associatedText(name), called }, encryptions)
+): Promise<SealedContent> {
+  const isPlain = sealed[0] !== FORM
+  const content = await openEnvelope(
+    {
+      sealed: envelopeOf(sealed),
+      associated: associatedText(name, isPlain ? 'v1' : 'v2'),
+      called: calledOf(name),
+    },
+    encryptions,
+  )
+  if (isPlain) return { secret: content, settings: undefined }
+  const secretAt = LENGTH_SIZE + (((content[0] ?? 0) << 8) | (content[1] ?? 0))
+  const said = new TextDecoder().decode(content.subarray(LENGTH_SIZE, secretAt))
+  const secret = content.slice(secretAt)
+  content.fill(0)
+  // sealResource wrote it: nobody else can.
+  return { secret, settings: JSON.parse(said) as ResourceSettings }
 }
 
 /** Id of the key-encryption key. Undefined for what this version did not write. */
 export function sealedUnder({ sealed }: { readonly sealed: Uint8Array }): Uint8Array | undefined {
-  return envelopeUnder(sealed)
+  return envelopeUnder(envelopeOf(sealed))
+}
+
+function envelopeOf(sealed: Uint8Array): Uint8Array {
+  return sealed[0] === FORM ? sealed.subarray(1) : sealed
+}
+
+function calledOf({ tenant, name, version }: ResourceName): string {
+  return `version ${version} of ${name} (tenant ${tenant})`
 }
 
 /** None of the three can hold a zero byte: config/values.ts and resource-name.ts say what they are made of. */
-function associatedText({ tenant, name, version }: ResourceName): string {
-  return `vouchsafe/sealed-resource/v1\0${tenant}\0${name}\0${version}`
+function associatedText({ tenant, name, version }: ResourceName, form: 'v1' | 'v2'): string {
+  return `vouchsafe/sealed-resource/${form}\0${tenant}\0${name}\0${version}`
 }

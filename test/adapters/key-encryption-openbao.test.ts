@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { keyEncryptionByTransit, type TransitKey } from '#src/adapters/key-encryption-transit.ts'
 import { systemRandom } from '#src/adapters/system.ts'
 import { Problem } from '#src/problems.ts'
-import { openResource, sealResource } from '#src/service/sealed-resource.ts'
+import { openSealed, sealResource } from '#src/service/sealed-resource.ts'
 import { describeWithOpenBao, type OpenBao, openBao } from '../openbao.ts'
 
 const dataKey = new Uint8Array(32).map((_, place) => place)
@@ -155,15 +155,17 @@ describeWithOpenBao('the transit engine of OpenBao', () => {
   test('that is sealed is a problem until it is not, and secrets open again', async () => {
     const name = { tenant: 'default', name: 'secret:db', version: 1 }
     const sealing = { encryption: by(), random: systemRandom }
-    const sealed = await sealResource(name, Buffer.from('hunter2'), sealing)
+    const content = { secret: Buffer.from('hunter2'), settings: undefined }
+    const sealed = await sealResource(name, content, sealing)
     await bao.seal()
     try {
       expect(await faultOf(by().wrap(dataKey))).toContain('answered 503: it is sealed')
-      expect(await faultOf(openResource(name, sealed, [by()]))).toContain('it is sealed')
+      expect(await faultOf(openSealed(name, sealed, [by()]))).toContain('it is sealed')
     } finally {
       await bao.unseal()
     }
-    expect(Buffer.from(await openResource(name, sealed, [by()])).toString()).toBe('hunter2')
+    const { secret } = await openSealed(name, sealed, [by()])
+    expect(Buffer.from(secret).toString()).toBe('hunter2')
   })
 
   test('under an authority that this machine does not know is not asked', async () => {

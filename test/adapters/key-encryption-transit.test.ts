@@ -4,7 +4,7 @@ import { keyEncryptionRemembered } from '#src/adapters/key-encryption-remembered
 import { keyEncryptionByTransit, type TransitKey } from '#src/adapters/key-encryption-transit.ts'
 import { systemRandom } from '#src/adapters/system.ts'
 import { Problem } from '#src/problems.ts'
-import { openResource, sealResource } from '#src/service/sealed-resource.ts'
+import { openSealed, sealResource } from '#src/service/sealed-resource.ts'
 import { selfSigned } from '../self-signed.ts'
 import { type TransitServer, transitServer } from './transit-server.ts'
 
@@ -118,11 +118,12 @@ describe('a transit engine that answers', () => {
 
   test('holds what secrets are sealed under', async () => {
     const name = { tenant: 'default', name: 'secret:db', version: 1 }
-    const secret = Buffer.from('hunter2')
-    const sealed = await sealResource(name, secret, { encryption: by(), random: systemRandom })
-    expect(Buffer.from(await openResource(name, sealed, [by()])).toString()).toBe('hunter2')
+    const content = { secret: Buffer.from('hunter2'), settings: undefined }
+    const sealed = await sealResource(name, content, { encryption: by(), random: systemRandom })
+    const { secret } = await openSealed(name, sealed, [by()])
+    expect(Buffer.from(secret).toString()).toBe('hunter2')
     server.mood.sealed = true
-    expect((await faultOf(openResource(name, sealed, [by()]))).code).toBe(
+    expect((await faultOf(openSealed(name, sealed, [by()]))).code).toBe(
       'key-encryption-unavailable',
     )
   })

@@ -13,7 +13,7 @@ import { storedResources } from '#src/compose/resources.ts'
 import { readConfig } from '#src/config.ts'
 import { openChallengeKeys } from '#src/service/keys.ts'
 import type { Store } from '#src/service/ports.ts'
-import { openResource } from '#src/service/sealed-resource.ts'
+import { openSealed } from '#src/service/sealed-resource.ts'
 import { type TransitServer, transitServer } from '../adapters/transit-server.ts'
 import { output } from './command.ts'
 
@@ -108,7 +108,9 @@ async function opened(store: Store, made: Reading) {
   for (const name of names) {
     const kept = await store.sealedVersion(name.tenant, name.name, name.version)
     if (!kept) continue
-    secrets.push(Buffer.from(await openResource(name, kept.sealed, keyEncryption)).toString())
+    secrets.push(
+      Buffer.from((await openSealed(name, kept.sealed, keyEncryption)).secret).toString(),
+    )
   }
   return { challenge: Buffer.from(keys.issuing(systemClock.now()).id).toString('hex'), secrets }
 }

@@ -14,7 +14,7 @@ import { storedKeys } from '#src/compose/keys.ts'
 import { openStoredResources, storedResources } from '#src/compose/resources.ts'
 import { readConfig } from '#src/config.ts'
 import type { ReleaseApproval } from '#src/service/release-ports.ts'
-import { openResource } from '#src/service/sealed-resource.ts'
+import { openSealed } from '#src/service/sealed-resource.ts'
 import { AT, type RunningService, runService, tokens } from '../http/running-service.ts'
 import { output } from './command.ts'
 
@@ -90,7 +90,7 @@ describe('asked of a running service', () => {
     if (!kept) throw new Error('not kept')
     const place = { tenant: 'default', name, version }
     return Buffer.from(
-      await openResource(place, kept.sealed, service.verifier.keyEncryption),
+      (await openSealed(place, kept.sealed, service.verifier.keyEncryption)).secret,
     ).toString()
   }
 
@@ -293,10 +293,10 @@ describe('asked of a database', () => {
         },
         {},
       )
-    expect(sealed && Buffer.from(await openResource(place, sealed, under(newKey))).toString()).toBe(
-      'other',
-    )
-    await expect(openResource(place, sealed ?? new Uint8Array(), under(oldKey))).rejects.toThrow(
+    expect(
+      sealed && Buffer.from((await openSealed(place, sealed, under(newKey))).secret).toString(),
+    ).toBe('other')
+    await expect(openSealed(place, sealed ?? new Uint8Array(), under(oldKey))).rejects.toThrow(
       'version 2 of secret:db (tenant default) does not open',
     )
   })

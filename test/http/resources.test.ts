@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { memoryStore } from '#src/adapters/memory-store.ts'
 import type { JournalEntry } from '#src/service/ports.ts'
 import type { ReleaseApproval } from '#src/service/release-ports.ts'
-import { openResource } from '#src/service/sealed-resource.ts'
+import { openSealed } from '#src/service/sealed-resource.ts'
 import { AT, bearer, get, post, type RunningService, runService } from './running-service.ts'
 
 let service: RunningService
@@ -44,7 +44,7 @@ const opened = async (version: number) => {
   const kept = await service.verifier.store.sealedVersion('default', name.name, version)
   if (!kept) throw new Error('not kept')
   return Buffer.from(
-    await openResource(name, kept.sealed, service.verifier.keyEncryption),
+    (await openSealed(name, kept.sealed, service.verifier.keyEncryption)).secret,
   ).toString()
 }
 

@@ -2,8 +2,12 @@
  * Whoever may write the database, and has an agent of his own that was attested, tries to be given the secret of another: by
  * rows that say more than what was signed, and than what the hardware vouched for.
  */
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { AppraisalRecord } from '#src/service/ports.ts'
+import { putResource } from '#src/service/put-resource.ts'
+import type { KnownResource } from '#src/service/release-ports.ts'
+import type { SettingsChange } from '#src/service/resource-settings.ts'
 import type { KnownToken } from '#src/service/token-ports.ts'
 import { anchorsOf, challenge, platform } from '../http/running-service.ts'
 import { type Agent, type ReleaseScene, refusal, releaseScene } from './scene.ts'
@@ -101,5 +105,44 @@ describe('the row of an appraisal', () => {
     const own = await scene.agent()
     written({ appraisal: change })
     expect(await scene.release(own)).toMatchObject(refusal(403, 'release-refused'))
+  })
+})
+
+describe('the row of a resource', () => {
+  const key = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
+
+  test.each<[string, SettingsChange, Partial<KnownResource>]>([
+    ['that lets out a key which was only to sign', { use: 'sign' }, { use: 'release' }],
+    [
+      'that takes simulated evidence for what asks for hardware',
+      { acceptsSimulated: false },
+      { acceptsSimulated: true },
+    ],
+    ['that asks no longer for a session', { requiresSession: true }, { requiresSession: false }],
+  ])('%s: nothing is opened, recorded or sealed anew', async (_, settings, change) => {
+    await scene.revoke('secret:other', 'all')
+    const usual = { use: 'release', requiresSession: false } as const
+    await scene.put('secret:other', { ...usual, ...settings }, Buffer.from(key))
+    const { verifier } = scene.service
+    const { findResource } = verifier.store
+    const looser = async (tenant: string, name: string) => {
+      const row = await findResource(tenant, name)
+      return row && { ...row, ...change }
+    }
+    vi.spyOn(verifier.store, 'findResource').mockImplementation(looser)
+    const recorded = vi.spyOn(verifier.store, 'recordRelease')
+    verifier.resources.forget('default', 'secret:other')
+    const own = await scene.agent()
+    expect(await scene.release(own, { body: { resource: 'secret:other' } })).toMatchObject(
+      refusal(500, 'internal-error'),
+    )
+    expect(recorded).not.toHaveBeenCalled()
+    // Nor does an operator make it his own word, who changes something else of it or puts another secret there.
+    const put = { tenant: 'default', name: 'secret:other', by: 'sara' }
+    for (const secret of [undefined, Buffer.from(key)])
+      await expect(
+        putResource(verifier, { ...put, settings: { leaseSeconds: 60 }, secret }, new Date()),
+      ).rejects.toThrow('The database was altered')
+    verifier.resources.forget('default', 'secret:other')
   })
 })

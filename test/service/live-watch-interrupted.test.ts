@@ -1,6 +1,7 @@
 /** A look at live tokens comes to its end, whatever comes between: heartbeats, other policies, a fault of the program. */
 import { expect, test } from 'vitest'
 import type { Policy } from '#src/policy/policy.ts'
+import { Problem } from '#src/problems.ts'
 import { type LiveScene, revokingCrl } from './live-scene.ts'
 import {
   atEachTurn,
@@ -133,6 +134,27 @@ test('one piece of evidence over which the program fails saves none of the other
   expect(await stillLive(scene, fleet)).toBe(1)
   expect(scene.journal.filter(({ event }) => event === 'request.failed')).toHaveLength(1)
   scene.clock.at = later(12)
+  await watch.run()
+  expect(await stillLive(scene, fleet)).toBe(0)
+})
+
+test('a record that cannot be read saves none of the others, and is asked for until it can', async () => {
+  const { watch, ...scene } = await watched()
+  const fleet = await fleetOf(scene)
+  const { findAppraisal } = scene.verifier.store
+  let altered: string | undefined
+  Object.assign(scene.verifier.store, {
+    findAppraisal: async (id: string) => {
+      altered ??= id
+      if (id === altered) throw new Problem('storage-unavailable', 'it was altered')
+      return await findAppraisal(id)
+    },
+  })
+  await scene.accept(p2)
+  await expect(watch.run()).rejects.toThrow('it was altered')
+  expect(await stillLive(scene, fleet)).toBe(1)
+  await expect(watch.run()).rejects.toThrow('it was altered')
+  Object.assign(scene.verifier.store, { findAppraisal })
   await watch.run()
   expect(await stillLive(scene, fleet)).toBe(0)
 })

@@ -1,4 +1,5 @@
 /** Secrets at rest: each opens under its own tenant, name and version and nowhere else; and keys of before still open. */
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
 import { memoryStore } from '#src/adapters/memory-store.ts'
@@ -6,35 +7,44 @@ import { systemRandom } from '#src/adapters/system.ts'
 import { putResource } from '#src/service/put-resource.ts'
 import { resealResources } from '#src/service/reseal-resources.ts'
 import { LARGEST_SECRET } from '#src/service/resource-name.ts'
+import { type ResourceSettings, settledBy } from '#src/service/resource-settings.ts'
 import { openKey } from '#src/service/sealed-key.ts'
-import { openResource, sealedUnder, sealResource } from '#src/service/sealed-resource.ts'
+import {
+  openResource,
+  openSealed,
+  sealedUnder,
+  sealResource,
+} from '#src/service/sealed-resource.ts'
 
 const kek = (fill: number) => keyEncryptionBySecret('file', new Uint8Array(32).fill(fill))
 const name = { tenant: 'default', name: 'secret:db', version: 3 }
 const secret = new TextEncoder().encode('a planted secret')
+const settings = settledBy(undefined, {})
+const content = { secret, settings }
 const sealing = { encryption: kek(1), random: systemRandom }
 
 describe('a sealed secret', () => {
   test('opens to what was sealed, and no two sealings are alike', async () => {
     const [one, other] = [
-      await sealResource(name, secret, sealing),
-      await sealResource(name, secret, sealing),
+      await sealResource(name, content, sealing),
+      await sealResource(name, content, sealing),
     ]
     expect(one).not.toEqual(other)
-    expect(await openResource(name, one, [kek(2), kek(1)])).toEqual(secret)
+    expect(await openSealed(name, one, [kek(2), kek(1)])).toEqual(content)
     expect(Buffer.from(one).includes('planted')).toBe(false)
     expect(sealedUnder({ sealed: one })).toEqual(kek(1).id)
   })
 
   test.each([1, LARGEST_SECRET])('of %i bytes opens', async (size) => {
     const bytes = new Uint8Array(size).fill(5)
-    expect(await openResource(name, await sealResource(name, bytes, sealing), [kek(1)])).toEqual(
-      bytes,
-    )
+    const sealed = await sealResource(name, { secret: bytes, settings }, sealing)
+    expect((await openSealed(name, sealed, [kek(1)])).secret).toEqual(bytes)
   })
 
   test('of no bytes is none', async () => {
-    await expect(sealResource(name, new Uint8Array(), sealing)).rejects.toThrow('nothing to seal')
+    await expect(
+      sealResource(name, { secret: new Uint8Array(), settings }, sealing),
+    ).rejects.toThrow('nothing to seal')
   })
 
   test.each([
@@ -43,28 +53,89 @@ describe('a sealed secret', () => {
     ['another version', { version: 2 }],
     ['names that read alike when they are joined', { name: 'secret:d', version: 3 }],
   ])('does not open as %s', async (_, change) => {
-    const sealed = await sealResource(name, secret, sealing)
-    await expect(openResource({ ...name, ...change }, sealed, [kek(1)])).rejects.toThrow(
+    const sealed = await sealResource(name, content, sealing)
+    await expect(openSealed({ ...name, ...change }, sealed, [kek(1)])).rejects.toThrow(
       'does not open under file',
     )
   })
 
   test('does not open with any byte changed, cut off or added', async () => {
-    const sealed = await sealResource(name, secret, sealing)
+    const sealed = await sealResource(name, content, sealing)
     for (let at = 0; at < sealed.length; at++) {
       const changed = sealed.with(at, (sealed[at] ?? 0) ^ 1)
-      await expect(openResource(name, changed, [kek(1)]), `byte ${at}`).rejects.toThrow()
+      await expect(openSealed(name, changed, [kek(1)]), `byte ${at}`).rejects.toThrow()
     }
     for (const size of [0, 1, 11, 60, sealed.length - 1])
-      await expect(openResource(name, sealed.subarray(0, size), [kek(1)])).rejects.toThrow()
-    await expect(openResource(name, Buffer.concat([sealed, sealed]), [kek(1)])).rejects.toThrow()
+      await expect(openSealed(name, sealed.subarray(0, size), [kek(1)])).rejects.toThrow()
+    await expect(openSealed(name, Buffer.concat([sealed, sealed]), [kek(1)])).rejects.toThrow()
   })
 
   test('under a key that is not here is told of by the ids of keys', async () => {
-    const sealed = await sealResource(name, secret, sealing)
-    await expect(openResource(name, sealed, [kek(2)])).rejects.toThrow(
+    const sealed = await sealResource(name, content, sealing)
+    await expect(openSealed(name, sealed, [kek(2)])).rejects.toThrow(
       `version 3 of secret:db (tenant default) does not open: it is sealed under the key-encryption key ${Buffer.from(kek(1).id).toString('hex')}`,
     )
+  })
+})
+
+describe('how it might be had when it was sealed', () => {
+  const strict: ResourceSettings = { ...settings, use: 'sign', requiresSession: true }
+  const sealedBy = async (said: ResourceSettings) =>
+    await sealResource(name, { secret, settings: said }, sealing)
+  const openedUnder = async (sealed: Uint8Array, now: ResourceSettings) =>
+    await openResource(name, { sealed, settings: now }, [kek(1)])
+
+  test('is how it is opened, and stricter ways are', async () => {
+    const sealed = await sealedBy(settings)
+    for (const now of [settings, { ...settings, requiresSession: true, approvals: 2 }])
+      expect(await openedUnder(sealed, now)).toEqual(secret)
+  })
+
+  test.each<[string, Partial<ResourceSettings>, string]>([
+    ['another use', { use: 'release' }, 'is there to sign, and not to release'],
+    ['no session', { requiresSession: false }, 'is given only inside a session'],
+    ['simulated evidence', { acceptsSimulated: true }, 'is given only to evidence of hardware'],
+  ])('%s: a row that is looser opens nothing', async (_, change, says) => {
+    const sealed = await sealedBy(strict)
+    await expect(openedUnder(sealed, { ...strict, ...change })).rejects.toThrow(says)
+    await expect(openedUnder(sealed, { ...strict, ...change })).rejects.toThrow(
+      'The database was altered',
+    )
+  })
+
+  test('fewer who must agree, and what they agreed to', async () => {
+    const agreed = { ...settings, approvals: 2, releasesPerMinute: 5 }
+    const sealed = await sealedBy(agreed)
+    for (const change of [{ approvals: 1 }, { releasesPerMinute: 6 }, { leaseSeconds: 301 }])
+      await expect(openedUnder(sealed, { ...agreed, ...change })).rejects.toThrow('altered')
+  })
+
+  test('what was sealed before that was kept opens as it did, and passes for nothing else', async () => {
+    const before = await sealResource(name, { secret, settings: undefined }, sealing)
+    expect(before[0]).toBe(2)
+    expect(await openedUnder(before, { ...settings, acceptsSimulated: true })).toEqual(secret)
+    await expect(openedUnder(Buffer.from([0xf3, ...before]), settings)).rejects.toThrow(
+      'does not open',
+    )
+    const sealed = await sealedBy(strict)
+    await expect(openedUnder(sealed.subarray(1), settings)).rejects.toThrow('does not open')
+  })
+
+  test('goes along under another key-encryption key', async () => {
+    const store = memoryStore()
+    const room = { store, random: systemRandom, keyEncryption: [kek(1)] as const }
+    const put = { tenant: 'default', name: 'secret:a', settings: strict, by: 'sara' }
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
+    await putResource(
+      { ...room, journal: { record: () => {} } },
+      { ...put, secret: Buffer.from(pem) },
+      new Date('2026-06-01T00:00:00Z'),
+    )
+    await resealResources(room, ['default'], kek(2))
+    const kept = await store.sealedVersion('default', 'secret:a', 1)
+    const named = { tenant: 'default', name: 'secret:a', version: 1 }
+    const opened = await openSealed(named, kept?.sealed ?? new Uint8Array(), [kek(2)])
+    expect(opened).toMatchObject({ settings: { use: 'sign', requiresSession: true } })
   })
 })
 
@@ -95,9 +166,8 @@ describe('under another key-encryption key', () => {
   }
   const opened = async ({ store }: Awaited<ReturnType<typeof filled>>, tenant: string) => {
     const kept = await store.sealedVersion(tenant, 'secret:a', 2)
-    return (
-      kept && (await openResource({ tenant, name: 'secret:a', version: 2 }, kept.sealed, [kek(2)]))
-    )
+    const named = { tenant, name: 'secret:a', version: 2 }
+    return kept && (await openSealed(named, kept.sealed, [kek(2)])).secret
   }
 
   test('every version of every tenant that is named opens, and twice is once', async () => {
