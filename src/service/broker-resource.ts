@@ -103,7 +103,7 @@ async function released(verifier: Verifier, granted: Granted, call: Call): Promi
   if (!key) throw new Error('the key of an attested handshake is none')
   const secret = await openResource(
     { tenant, name, version: kept.version },
-    { sealed: kept.sealed, settings: resource },
+    { sealed: kept.sealed, settings: resource, isForBroker: true },
     keyEncryption,
   )
   const sealed = sealToBrokerKey({ jwk, key }, secret, {

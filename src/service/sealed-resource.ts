@@ -42,17 +42,28 @@ export async function sealResource(
   return concat(Uint8Array.of(FORM), envelope)
 }
 
+export interface StoredResource {
+  readonly sealed: Uint8Array
+  /** As the database says now. */
+  readonly settings: ResourceSettings
+  /** It leaves by the Key Broker face, for which a resource must have been put. */
+  readonly isForBroker?: boolean
+}
+
 /**
- * For whoever hands it out, or seals it anew under other settings: `settings` are what the database says now. Rejects as
- * openSealed does, and where they are looser than what was sealed.
+ * For whoever hands it out, or seals it anew under other settings. Rejects as openSealed does, and where the settings are
+ * looser than what was sealed.
  */
 export async function openResource(
   name: ResourceName,
-  { sealed, settings }: { readonly sealed: Uint8Array; readonly settings: ResourceSettings },
+  { sealed, settings, isForBroker = false }: StoredResource,
   encryptions: KeyEncryptions,
 ): Promise<Uint8Array> {
   const content = await openSealed(name, sealed, encryptions)
-  const looser = content.settings ? loosened(content.settings, settings) : []
+  const { settings: before } = content
+  const looser = before ? [...loosened(before, settings)] : []
+  if (before && isForBroker && before.brokerPath === undefined)
+    looser.push('is nowhere on the Key Broker face')
   if (looser.length === 0) return content.secret
   content.secret.fill(0)
   throw new Error(

@@ -1,6 +1,9 @@
 /** The same attacks on the Key Broker face: rows that were rewritten, and a policy that is faster than the secret. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import type { BrokerSession } from '#src/service/release-ports.ts'
+import { putResource } from '#src/service/put-resource.ts'
+import type { BrokerSession, KnownResource } from '#src/service/release-ports.ts'
+import type { SettingsChange } from '#src/service/resource-settings.ts'
+import { leaf } from '../adapters/store-records.ts'
 import { policyOf, type RunningService } from '../http/running-service.ts'
 import { brokerManifest, brokerService, PATH, SECRET } from '../kbs/broker-scene.ts'
 import { clientKey, StockClient } from '../kbs/stock-client.ts'
@@ -56,3 +59,32 @@ test.each(['sealedVersion', 'recordRelease'] as const)(
     expect((await agent.resource(PATH)).status).toBe(403)
   },
 )
+
+test.each<[string, SettingsChange, Partial<KnownResource>]>([
+  ['that brings it to this face', { brokerPath: undefined }, { brokerPath: PATH }],
+  [
+    'that takes samples, which nobody signed',
+    { acceptsSimulated: false, brokerPath: PATH },
+    { acceptsSimulated: true },
+  ],
+])('a row of the resource %s opens nothing', async (_, settings, change) => {
+  const { store } = service.verifier
+  const put = { tenant: 'default', name: 'secret:demo', by: 'sara' }
+  const secret = new TextEncoder().encode(SECRET)
+  const usual = await store.findResource('default', 'secret:demo')
+  await store.revokeVersions('default', 'secret:demo', { versions: 'all', at: new Date() }, leaf())
+  await putResource(service.verifier, { ...put, settings, secret }, service.clock.at)
+  const row = await store.findResource('default', 'secret:demo')
+  if (!row) throw new Error('it was not kept')
+  const atPath = vi.spyOn(store, 'resourceAtBrokerPath')
+  atPath.mockResolvedValue({ ...row, ...change })
+  const recorded = vi.spyOn(store, 'recordRelease')
+  expect((await agent.resource(PATH)).status).toBe(500)
+  expect(recorded).not.toHaveBeenCalled()
+  vi.restoreAllMocks()
+  await store.revokeVersions('default', 'secret:demo', { versions: 'all', at: new Date() }, leaf())
+  const { brokerPath = PATH, acceptsSimulated = true } = usual ?? {}
+  const mended = { ...put, settings: { brokerPath, acceptsSimulated }, secret }
+  await putResource(service.verifier, mended, service.clock.at)
+  expect(await agent.secret(PATH)).toBe(SECRET)
+})
