@@ -41,7 +41,8 @@ export interface PutResource {
 const MOST_TRIES = 3
 
 /**
- * Throws Problem: `request-malformed`, `resource-unknown` (no secret was given and there is none), `resource-guarded`,
+ * Throws Problem: `request-malformed`, `resource-unknown` (no secret was given and there is none), `resource-guarded`
+ * (also where what is there does not open),
  * `resource-superseded`, `broker-path-taken`, 'key-encryption-unavailable', 'storage-unavailable'.
  */
 export async function putResource(
@@ -152,7 +153,15 @@ async function heldSecret(
   const kept = await store.sealedVersion(tenant, name, good.version)
   if (!kept) return undefined
   const { sealed, version } = kept
-  return await openResource({ tenant, name, version }, { sealed, settings: known }, keyEncryption)
+  const named = { tenant, name, version }
+  try {
+    return await openResource(named, { sealed, settings: known }, keyEncryption)
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause
+    // Nothing secret: which version it is, and what is looser or which keys there are.
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Problem('resource-guarded', reason, { cause })
+  }
 }
 
 function assertSize(secret: Uint8Array | undefined): void {

@@ -244,7 +244,7 @@ export async function plantedRun(
   transit.mood.answer = (request, response) => {
     response.writeHead(500).end(JSON.stringify({ errors: [JSON.stringify(request)] }))
   }
-  await post('echo', '/v1/resources', JSON.stringify(db), admin)
+  await post('echo', '/v1/resources', JSON.stringify({ ...db, name: 'secret:echo' }), admin)
   transit.mood.answer = undefined
   client.close()
 

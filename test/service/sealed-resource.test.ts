@@ -15,6 +15,7 @@ import {
   sealedUnder,
   sealResource,
 } from '#src/service/sealed-resource.ts'
+import { leaf } from '../adapters/store-records.ts'
 
 const kek = (fill: number) => keyEncryptionBySecret('file', new Uint8Array(32).fill(fill))
 const name = { tenant: 'default', name: 'secret:db', version: 3 }
@@ -148,6 +149,20 @@ test('a key that was stored before secrets were opens as it did', async () => {
   )
   const opened = await openKey({ kid: 'k1', purpose: 'challenge', sealed }, [kek(1)])
   expect(Buffer.from(opened).toString()).toBe('a secret of before')
+})
+
+test('over what does not open nobody puts anything before it is revoked, and is told so', async () => {
+  const store = memoryStore()
+  const room = { store, random: systemRandom, journal: { record: () => {} } }
+  const put = { tenant: 'default', name: 'secret:a', settings: {}, secret, by: 'sara' }
+  const at = new Date('2026-06-01T00:00:00Z')
+  await putResource({ ...room, keyEncryption: [kek(1)] }, put, at)
+  const other = { ...room, keyEncryption: [kek(2)] as const }
+  const rejected = expect(putResource(other, put, at)).rejects
+  await rejected.toMatchObject({ code: 'resource-guarded' })
+  await expect(putResource(other, put, at)).rejects.toThrow('does not open: it is sealed under')
+  await store.revokeVersions('default', 'secret:a', { versions: 'all', at }, leaf())
+  expect((await putResource(other, put, at)).version.version).toBe(2)
 })
 
 describe('under another key-encryption key', () => {
