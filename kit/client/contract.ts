@@ -200,6 +200,7 @@ export type Operations = {
             readonly status: string
             readonly trustVector: { readonly [name: string]: number }
           }>
+          readonly unreadable: ReadonlyArray<{ readonly id: string; readonly at: string }>
           readonly next: string | null
         }
       >,

@@ -3,6 +3,7 @@ import { type Endorsements, endorsements } from '../rats/endorsements.ts'
 import type { PendingLeaf } from '../service/log-ports.ts'
 import type { AppraisalRecord, RecordedAttestation, Store } from '../service/ports.ts'
 import type { TokenRecord } from '../service/token-ports.ts'
+import { NOTHING_FOUND, nextOf } from './appraisal-pages.ts'
 import { fault } from './memory-fault.ts'
 import { isUuid } from './uuid-text.ts'
 
@@ -53,12 +54,13 @@ export function memoryAppraisals({ prepareTokens, queue }: Companions): MemoryAp
     findAppraisal: async (id) => appraisals.get(id),
     findEndorsements: async (digest) => sets.get(digest),
     async appraisalsOf(tenant, { since, limit, before }) {
-      if (before && !isUuid(before.id)) return []
-      return [...appraisals.values()]
+      if (before && !isUuid(before.id)) return NOTHING_FOUND
+      const records = [...appraisals.values()]
         .filter((record) => record.tenant === tenant && record.at >= since)
         .toSorted(newestFirst)
         .filter((record) => !before || newestFirst(before, record) < 0)
         .slice(0, limit)
+      return { records, unreadable: [], next: nextOf(records, limit) }
     },
     async pruneEvidence(before) {
       const gone = [...appraisals.values()].filter(({ at }) => at < before)

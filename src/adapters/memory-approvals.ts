@@ -1,6 +1,7 @@
 /** Who was asked to agree to a release, and who did, in memory. */
 import type { PendingLeaf } from '../service/log-ports.ts'
 import type { ReleaseApproval, ReleaseStore } from '../service/release-ports.ts'
+import { withAgreement } from './agreements.ts'
 
 type ApprovalStore = Pick<
   ReleaseStore,
@@ -28,9 +29,10 @@ export function memoryApprovals(queue: (leaves: readonly PendingLeaf[]) => void)
     async approveRelease(id, by, leaf) {
       const before = asked.get(id)
       if (!before || before.expiresAt <= by.at) return undefined
-      if (before.approvedBy.some(({ operator }) => operator === by.operator)) return before
+      const agreed = withAgreement(before.approvedBy, by)
+      if (!agreed) return before
       queue([leaf])
-      const after = { ...before, approvedBy: [...before.approvedBy, by] }
+      const after = { ...before, approvedBy: agreed }
       asked.set(id, after)
       return after
     },

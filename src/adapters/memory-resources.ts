@@ -69,7 +69,9 @@ export function memoryResources(
       if (!found || revoked.length === 0) return []
       queue([leaf])
       const changed = found.versions.map((each) =>
-        revoked.includes(each.version) ? { ...each, revokedAt: at } : each,
+        revoked.includes(each.version)
+          ? { ...each, revokedAt: at, sealed: new Uint8Array() }
+          : each,
       )
       kept.set(keyOf(tenant, name), { ...found, versions: changed })
       return revoked

@@ -65,7 +65,9 @@ export const releaseApprovals = pgTable(
     requestedAt: instant('requested_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     approvedBy: json('approved_by')
-      .$type<readonly { readonly operator: string; readonly at: string }[]>()
+      .$type<
+        readonly { readonly operator: string; readonly at: string; readonly seal?: string }[]
+      >()
       .notNull(),
   },
   ({ tenant, requestedAt, expiresAt }) => [index().on(tenant, requestedAt), index().on(expiresAt)],

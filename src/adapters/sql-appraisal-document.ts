@@ -52,16 +52,38 @@ export function documentOf(record: AppraisalRecord, tokens: readonly TokenRecord
 
 type AppraisalRow = typeof appraisals.$inferSelect
 
+/** All of them, or it throws. */
 export async function recordsOf(
   contents: ContentReader,
   rows: readonly AppraisalRow[],
 ): Promise<readonly AppraisalRecord[]> {
+  const found = await contentsOf(contents, rows)
+  return rows.map((row) => recordOf(row, found))
+}
+
+/** In their order; undefined: that one cannot be read any more. */
+export async function readableOf(
+  contents: ContentReader,
+  rows: readonly AppraisalRow[],
+): Promise<readonly (AppraisalRecord | undefined)[]> {
+  const found = await contentsOf(contents, rows)
+  return rows.map((row) => {
+    try {
+      return recordOf(row, found)
+    } catch (cause) {
+      if (cause instanceof TypeError) return undefined
+      throw cause
+    }
+  })
+}
+
+async function contentsOf(contents: ContentReader, rows: readonly AppraisalRow[]): Promise<Found> {
   const [findings, auxblobs, eventLogs] = await Promise.all([
     contents.findings.find(rows.map((row) => row.findings)),
     contents.auxblobs.find(rows.flatMap(({ auxblob }) => auxblob ?? [])),
     contents.eventLogs.find(rows.flatMap(({ eventLog }) => eventLog ?? [])),
   ])
-  return rows.map((row) => recordOf(row, { findings, auxblobs, eventLogs }))
+  return { findings, auxblobs, eventLogs }
 }
 
 type Found = {

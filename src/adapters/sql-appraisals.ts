@@ -1,9 +1,10 @@
 /** Appraisals with the evidence and the endorsements that they rest on, on SQL. */
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
 import type { AppraisalPage, Store } from '../service/ports.ts'
+import { NOTHING_FOUND, nextOf } from './appraisal-pages.ts'
 import { appraisals, driftReports } from './schema.ts'
 import { answered } from './sql-answered.ts'
-import { recordsOf } from './sql-appraisal-document.ts'
+import { readableOf, recordsOf } from './sql-appraisal-document.ts'
 import { CONTENTS_OUTLIVE_MS, type RecentContents } from './sql-contents.ts'
 import type { SqlEngine } from './sql-engine.ts'
 import { gather } from './sql-gather.ts'
@@ -36,7 +37,7 @@ export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): Apprai
 
     appraisalsOf: (tenant, page) =>
       answered(async () => {
-        if (page.before && !isUuid(page.before.id)) return []
+        if (page.before && !isUuid(page.before.id)) return NOTHING_FOUND
         const rows = await database.transaction(async (transaction) => {
           // The index has the order already. A planner without statistics (PGlite never makes any) sorts a whole tenant
           // for every page instead.
@@ -48,7 +49,12 @@ export function sqlAppraisals(engine: SqlEngine, recent: RecentContents): Apprai
             .orderBy(desc(appraisals.at), desc(appraisals.id))
             .limit(page.limit)
         })
-        return await recordsOf(contents, rows)
+        const read = await readableOf(contents, rows)
+        return {
+          records: read.filter((record) => record !== undefined),
+          unreadable: rows.filter((_, n) => !read[n]).map(({ at, id }) => ({ at, id })),
+          next: nextOf(rows, page.limit),
+        }
       }),
 
     pruneEvidence: (before) =>

@@ -1,6 +1,8 @@
 /** Who was asked to agree to a release, and who did, on SQL. */
 import { and, desc, eq, gt } from 'drizzle-orm'
+import type { Agreement } from '../release/approval.ts'
 import type { ReleaseApproval, ReleaseStore } from '../service/release-ports.ts'
+import { withAgreement } from './agreements.ts'
 import { releaseApprovals } from './schema-releases.ts'
 import { answered } from './sql-answered.ts'
 import type { Database, SqlEngine, SqlSession } from './sql-engine.ts'
@@ -56,7 +58,7 @@ async function find(database: Database, id: string): Promise<ReleaseApproval | u
 }
 
 function approvalOf(row: typeof releaseApprovals.$inferSelect): ReleaseApproval {
-  const approvedBy = row.approvedBy.map(({ operator, at }) => ({ operator, at: new Date(at) }))
+  const approvedBy = row.approvedBy.map(({ at, ...rest }) => ({ ...rest, at: new Date(at) }))
   return { ...row, approvedBy }
 }
 
@@ -81,19 +83,20 @@ async function ask(engine: SqlEngine, approval: ReleaseApproval): Promise<void> 
 async function approve(
   session: SqlSession,
   id: string,
-  { operator, at }: { readonly operator: string; readonly at: Date },
+  by: Agreement,
 ): Promise<'added' | 'there' | 'over'> {
   const [row] = await session.rows({
     text: 'select approved_by from release_approvals where id = $1 and expires_at > $2 for update',
-    values: [id, at],
+    values: [id, by.at],
   })
   if (!row) return 'over'
   // The column holds what ReleaseApproval says, its times as text.
   const before = row.approved_by as readonly { readonly operator: string }[]
-  if (before.some((each) => each.operator === operator)) return 'there'
+  const agreed = withAgreement(before, by)
+  if (!agreed) return 'there'
   await session.rows({
     text: 'update release_approvals set approved_by = $2 where id = $1',
-    values: [id, JSON.stringify([...before, { operator, at }])],
+    values: [id, JSON.stringify(agreed)],
   })
   return 'added'
 }

@@ -13,6 +13,7 @@ import type { SqlEngine, SqlSession } from './sql-engine.ts'
 import { publish } from './sql-events.ts'
 import { groupCommit } from './sql-group-commit.ts'
 import {
+  attestationsGatherMs,
   type PreparedAttestation,
   prepareAttestation,
   writeAttestations,
@@ -61,7 +62,7 @@ function committer<L extends Lost>(engine: SqlEngine, recent: RecentContents, ma
   const commit = groupCommit<Quoted, Outcome<L>>({
     most: MOST_IN_A_BATCH,
     inFlight: engine.concurrency,
-    gatherMs: engine.gatherMs,
+    gatherMs: attestationsGatherMs(engine),
     mostWaiting: MOST_WAITING,
     write: (batch) => write(engine, { recent, manner }, batch),
   })

@@ -25,6 +25,13 @@ import { leafColumns, nextBody, queueFrom } from './sql-leaves.ts'
 const MOST_IN_A_BATCH = 64
 /** Some seconds of work. */
 const MOST_WAITING = 10_000
+/**
+ * Its statement fills five tables: half a millisecond before the first row. Measured at 400 attestations a second, half of the
+ * full load: 350 µs of the server's CPU for each in place of 700, and a quarter less of the machine at work.
+ */
+export function attestationsGatherMs({ gatherMs }: Pick<SqlEngine, 'gatherMs'>): number {
+  return 2 * gatherMs
+}
 
 /** With what it has in common with others. */
 export interface PreparedAttestation extends RecordedAttestation {
@@ -41,7 +48,7 @@ export function attestationRecorder(
   const commit = groupCommit<Prepared, Outcome>({
     most: MOST_IN_A_BATCH,
     inFlight: engine.concurrency,
-    gatherMs: engine.gatherMs,
+    gatherMs: attestationsGatherMs(engine),
     mostWaiting: MOST_WAITING,
     async write(batch) {
       const { outcomes, remember } = await writeAttestations(engine, recent, batch)

@@ -121,7 +121,7 @@ async function revoke(
   })
   const rows = await session.rows({
     text: `with revoked as (
-        update resource_versions set revoked_at = $3
+        update resource_versions set revoked_at = $3, sealed = ''::bytea
         where tenant = $1 and name = $2 and revoked_at is null and ($4 or version = any ($5::bigint[]))
         returning version
       )

@@ -141,6 +141,10 @@ export const ownVerdictResponse = z.strictObject({
 
 export const appraisalListResponse = z.strictObject({
   appraisals: z.array(z.strictObject(told)).meta({ description: 'The newest first.' }),
+  unreadable: z.array(z.strictObject({ id: z.string(), at: instant })).meta({
+    description:
+      'Those of this page that somebody altered in the database, or what they rest on: nobody can say any more what they were.',
+  }),
   next: z
     .string()
     .nullable()

@@ -98,11 +98,11 @@ async function list(verifier: Verifier, { query }: Asked): Promise<Response> {
     limit: limit === undefined ? USUAL_PAGE : Number(limit),
     before: placeOf(before),
   }
-  const records = await verifier.store.appraisalsOf(tenant, page)
-  const last = records.length === page.limit ? records.at(-1) : undefined
+  const { records, unreadable, next } = await verifier.store.appraisalsOf(tenant, page)
   return json({
     appraisals: records.map(toldJson),
-    next: last ? `${last.at.toISOString()}~${last.id}` : null,
+    unreadable: unreadable.map(({ at, id }) => ({ id, at: at.toISOString() })),
+    next: next ? `${next.at.toISOString()}~${next.id}` : null,
   } satisfies z.input<typeof appraisalListResponse>)
 }
 

@@ -1,5 +1,5 @@
 /** What exactly do operators agree to, and have enough of them agreed? One key of one agent, and one version of one resource. */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { toHex } from '../bytes/encoding.ts'
 import { canonicalJson } from '../rats/canonical-json.ts'
 
@@ -33,6 +33,40 @@ export function approvalStatement(subject: ApprovalSubject): Uint8Array {
 /** Hex SHA-256 of the statement: who asks twice has asked once, and an approval of one thing is one of no other. */
 export function approvalId(subject: ApprovalSubject): string {
   return toHex(createHash('sha256').update(approvalStatement(subject)).digest())
+}
+
+export interface Agreement {
+  readonly operator: string
+  readonly at: Date
+  /** Undefined: whoever took it had no key to seal it with. */
+  readonly seal?: string | undefined
+}
+
+/** By whoever can open the version that is agreed to, base64url: who writes the database alone writes none that counts. */
+export function agreementSeal(
+  approval: string,
+  { operator, at }: Agreement,
+  agreementKey: Uint8Array,
+): string {
+  const statement = canonicalJson({
+    kind: 'vouchsafe/release-agreement/v1',
+    approval,
+    operator,
+    at: at.toISOString(),
+  })
+  return createHmac('sha256', agreementKey).update(statement).digest('base64url')
+}
+
+/** And of no question of before, of which nobody agreed anew. */
+export function isSealed(
+  approval: string,
+  agreement: Agreement,
+  { agreementKey, at }: { readonly agreementKey: Uint8Array; readonly at: Date },
+): boolean {
+  if (agreement.at.getTime() + APPROVAL_SECONDS * 1000 <= at.getTime()) return false
+  const expected = Buffer.from(agreementSeal(approval, agreement, agreementKey))
+  const given = Buffer.from(agreement.seal ?? '')
+  return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
 export interface GivenApproval {

@@ -78,7 +78,8 @@ export async function releaseForBroker(
   const { assurance } = await mayRelease(verifier, question, call.at)
   assertPlain(verifier, { resource, session, assurance }, call)
   const kept = await verifier.store.sealedVersion(tenant.name, resource.name, version)
-  if (!kept) throw new Problem('resource-unknown', `nothing is at ${path}, or it was revoked`)
+  if (!kept || kept.revokedAt)
+    throw new Problem('resource-unknown', `nothing is at ${path}, or it was revoked`)
   return await released(verifier, { session, resource, kept, question }, call)
 }
 
@@ -101,9 +102,10 @@ async function released(verifier: Verifier, granted: Granted, call: Call): Promi
   const jwk = JSON.parse(session.attested.teePublicKey) as BrokerKey
   const key = importBrokerKey(jwk)
   if (!key) throw new Error('the key of an attested handshake is none')
-  const secret = await openResource(
-    { tenant, name, version: kept.version },
-    { sealed: kept.sealed, settings: resource, isForBroker: true },
+  const { version, createdBy } = kept
+  const { secret } = await openResource(
+    { tenant, name, version },
+    { sealed: kept.sealed, settings: resource, createdBy, isForBroker: true },
     keyEncryption,
   )
   const sealed = sealToBrokerKey({ jwk, key }, secret, {

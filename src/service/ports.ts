@@ -89,7 +89,20 @@ export interface KeptEndorsements {
 export interface AppraisalPage {
   readonly since: Date
   readonly limit: number
-  readonly before?: { readonly at: Date; readonly id: string } | undefined
+  readonly before?: AppraisalPlace | undefined
+}
+
+export interface AppraisalPlace {
+  readonly at: Date
+  readonly id: string
+}
+
+export interface AppraisalsFound {
+  readonly records: readonly AppraisalRecord[]
+  /** Of those that somebody altered, or what they rest on: they must neither be told as something else nor hide the others. */
+  readonly unreadable: readonly AppraisalPlace[]
+  /** For the page after this one; undefined: there is none. */
+  readonly next: AppraisalPlace | undefined
 }
 
 export interface UsedChallenge {
@@ -129,11 +142,8 @@ export interface Store
   readonly findAppraisal: (id: string) => Promise<AppraisalRecord | undefined>
   /** What is stored under that name, with the digest that it really has (kept-endorsements.ts). Nobody may change it: others have the same. */
   readonly findEndorsements: (digest: string) => Promise<Endorsements | undefined>
-  /** The newest first, at most `limit`, none older than `since`; `before` is the last of the page before. */
-  readonly appraisalsOf: (
-    tenant: string,
-    page: AppraisalPage,
-  ) => Promise<readonly AppraisalRecord[]>
+  /** The newest first, at most `limit` together, none older than `since`; `before` is the `next` of the page before. */
+  readonly appraisalsOf: (tenant: string, page: AppraisalPage) => Promise<AppraisalsFound>
   /** Forgets appraisals older than `before`, endorsements that none of the others rests on, and drift reports; resolves to how many appraisals. */
   readonly pruneEvidence: (before: Date) => Promise<number>
   /** Forgets challenges that expired before `before`; resolves to how many. */

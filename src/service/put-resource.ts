@@ -92,7 +92,7 @@ async function addVersion(
   const [encryption] = keyEncryption
   const sealed = await sealResource(
     { tenant, name, version: version.version },
-    { secret, settings },
+    { secret, settings, origin: { createdBy, agreementKey: random.bytes(32) } },
     { encryption, random },
   )
   held?.fill(0)
@@ -151,11 +151,12 @@ async function heldSecret(
   if (!known || !good) return undefined
   const { tenant, name } = known
   const kept = await store.sealedVersion(tenant, name, good.version)
-  if (!kept) return undefined
-  const { sealed, version } = kept
+  if (!kept || kept.revokedAt) return undefined
+  const { sealed, version, createdBy } = kept
   const named = { tenant, name, version }
   try {
-    return await openResource(named, { sealed, settings: known }, keyEncryption)
+    const stored = { sealed, settings: known, createdBy }
+    return (await openResource(named, stored, keyEncryption)).secret
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     // Nothing secret: which version it is, and what is looser or which keys there are.

@@ -4,7 +4,7 @@
  */
 
 import { Problem } from '../problems.ts'
-import type { AppraisalRecord } from './ports.ts'
+import type { AppraisalPlace, AppraisalRecord } from './ports.ts'
 import { livePages, type Revoking, revokeTokens } from './revoke.ts'
 import { type Aspect, type Judging, type Standing, standingOf } from './standing.ts'
 import type { TokenRecord } from './token-ports.ts'
@@ -76,7 +76,8 @@ export async function* reappraiseLive(request: LiveReappraisal): AsyncGenerator<
   const examined = request.examined ?? new Map<string, Examined>()
   const judge = judgeOf(request)
   let progress: LiveProgress = { examined: 0, unexaminable: 0, fallen: 0, revoked: 0, share: 0 }
-  for await (const { records, share } of pagesOf(request, examined)) {
+  for await (const { records, unreadable, share } of pagesOf(request, examined)) {
+    progress = { ...progress, unexaminable: progress.unexaminable + unreadable }
     const judged = new Map<string, Examined>()
     const fallen: Fallen[] = []
     for (const [place, record] of records.entries()) {
@@ -119,6 +120,8 @@ interface Fallen extends FallenEvidence {
 
 interface RecordPage {
   readonly records: readonly AppraisalRecord[]
+  /** How many there are besides that nobody can read. */
+  readonly unreadable: number
   readonly share: number | undefined
 }
 
@@ -160,7 +163,7 @@ async function* livingPages(
         if (record && !settled?.record(record)) records.push(record)
         else examined.set(appraisal, { environment, agent, standing: 'settled' })
       }
-      yield { records, share: undefined }
+      yield { records, unreadable: 0, share: undefined }
     }
   }
   if (unread) throw unread.reason
@@ -170,15 +173,17 @@ async function* storedPages(
   { verifier: { store }, tenant, at }: LiveReappraisal,
   since: Date,
 ): AsyncGenerator<RecordPage> {
-  let before: AppraisalRecord | undefined
-  for (;;) {
+  let before: AppraisalPlace | undefined
+  do {
     const page = await store.appraisalsOf(tenant.name, { since, limit: RECORDS_PER_PAGE, before })
-    const granted = page.filter(({ verdict }) => verdict === 'issued')
-    before = page.at(-1)
-    const isLast = page.length < RECORDS_PER_PAGE
-    if (before) yield { records: granted, share: isLast ? 1 : shareOf(before.at, { since, at }) }
-    if (isLast) return
-  }
+    before = page.next
+    if (page.records.length + page.unreadable.length > 0)
+      yield {
+        records: page.records.filter(({ verdict }) => verdict === 'issued'),
+        unreadable: page.unreadable.length,
+        share: before ? shareOf(before.at, { since, at }) : 1,
+      }
+  } while (before)
 }
 
 /** Evidence is kept for a month (retention.ts), whatever was asked for. */

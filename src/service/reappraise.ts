@@ -16,7 +16,7 @@ import {
 import { keptEndorsements } from './kept-endorsements.ts'
 import { rulesAndRevocationsAgree, sameRelease } from './policy-comparison.ts'
 import type { DriftEntry, DriftReport } from './policy-ports.ts'
-import type { AppraisalRecord, Store, Verdict } from './ports.ts'
+import type { AppraisalPlace, AppraisalRecord, Store, Verdict } from './ports.ts'
 import { isForged } from './proven.ts'
 import { recordedSession } from './session-findings.ts'
 import type { Verifier } from './verifier.ts'
@@ -56,11 +56,12 @@ export async function reappraise(request: Reappraisal): Promise<DriftReport> {
   const areAlike = comparing(from, to)
   const entries: DriftEntry[] = []
   let [examined, unexaminable, changed, forged] = [0, 0, 0, 0]
-  let last: AppraisalRecord | undefined
+  let last: AppraisalPlace | undefined
   while (examined + unexaminable < most && forged < most * MOST_FORGED_PER_ROW) {
     const limit = Math.min(ROWS_PER_PAGE, most - examined - unexaminable)
     const page = await verifier.store.appraisalsOf(tenant.name, { since, limit, before: last })
-    for (const [place, record] of page.entries()) {
+    unexaminable += page.unreadable.length
+    for (const [place, record] of page.records.entries()) {
       if (place % ROWS_PER_TURN === 0) await verifier.pause()
       signal?.throwIfAborted()
       // Anybody may send such evidence, and of each a record is kept.
@@ -76,8 +77,8 @@ export async function reappraise(request: Reappraisal): Promise<DriftReport> {
       if (entries.length < MOST_ENTRIES) entries.push(outcome)
     }
     progress?.(examined + unexaminable)
-    last = page.at(-1)
-    if (page.length < limit) break
+    last = page.next
+    if (!last) break
   }
   const nameOf = ({ commit, digest }: Policy) => ({ commit, digest })
   return {

@@ -8,6 +8,7 @@ import {
   type ApprovalSubject,
   agreeingNeeded,
   approvalId,
+  isSealed,
 } from '../release/approval.ts'
 import { proofUsed } from './possession.ts'
 import type { RecordedRelease, ReleaseApproval } from './release-ports.ts'
@@ -24,18 +25,24 @@ export interface ApprovalQuestion {
   readonly at: Date
 }
 
-/** What the release is to be recorded with. Throws Problem('release-approval-needed'). */
+export interface CountedApproval {
+  readonly known: ReleaseApproval
+  /** What the release is to be recorded with. */
+  readonly recorded: NonNullable<RecordedRelease['approval']>
+}
+
+/** By the rows alone: `assertSealed` is for when the secret is open. Throws Problem('release-approval-needed'). */
 export async function approvalFor(
   { store }: Pick<Verifier, 'store'>,
   question: ApprovalQuestion,
-): Promise<RecordedRelease['approval']> {
+): Promise<CountedApproval | undefined> {
   const { subject, approvals, createdBy, proof, at } = question
   if (approvals === 0) return undefined
   const id = approvalId(subject)
   const known = await store.findApproval(id)
   if (known && known.expiresAt > at) {
     const atLeast = agreeingNeeded(known, { approvals, createdBy })
-    if (known.approvedBy.length >= atLeast) return { id, atLeast }
+    if (known.approvedBy.length >= atLeast) return { known, recorded: { id, atLeast } }
   }
   if (!(await store.useOnce('dpop', proof.id, proof.expiresAt))) throw proofUsed()
   throw needed(
@@ -47,6 +54,32 @@ export async function approvalFor(
       approvedBy: [],
     }),
     question,
+  )
+}
+
+/**
+ * Whoever can write the database can write agreements, and seal none. What was sealed before agreements were has no key for them.
+ * Throws.
+ */
+export function assertSealed(
+  known: ReleaseApproval,
+  {
+    agreementKey,
+    approvals,
+    createdBy,
+    at,
+  }: Pick<ApprovalQuestion, 'approvals' | 'createdBy' | 'at'> & {
+    readonly agreementKey: Uint8Array | undefined
+  },
+): void {
+  if (!agreementKey) return
+  const good = known.approvedBy.filter(
+    (each) => each.operator !== createdBy && isSealed(known.id, each, { agreementKey, at }),
+  )
+  if (good.length >= approvals) return
+  const others = known.approvedBy.filter((each) => !good.includes(each))
+  throw new Error(
+    `release ${known.id} of ${known.resource} (tenant ${known.tenant}): the agreement of ${others.map(({ operator }) => operator).join(', ')} is not sealed by this service. The database was altered, or a replica of an older version took it: they may agree again`,
   )
 }
 

@@ -1,4 +1,5 @@
 /** What is kept of secrets and model keys, of who approved their release, and of every release. Part of the Store. */
+import type { Agreement } from '../release/approval.ts'
 import type { PendingLeaf } from './log-ports.ts'
 
 /**
@@ -37,7 +38,7 @@ export interface ResourceVersion {
   readonly revokedAt: Date | undefined
 }
 
-/** `sealed`: under a data key of its own, bound to tenant, name and version (sealed-resource.ts). */
+/** `sealed`: under a data key of its own, bound to tenant, name and version (sealed-resource.ts); of what is revoked, nothing. */
 export interface SealedVersion extends ResourceVersion {
   readonly sealed: Uint8Array
 }
@@ -64,7 +65,7 @@ export interface ReleaseApproval {
   /** Until then operators may agree, and the key may be given what they agreed to. */
   readonly expiresAt: Date
   /** Distinct operators, in the order in which they agreed. */
-  readonly approvedBy: readonly { readonly operator: string; readonly at: Date }[]
+  readonly approvedBy: readonly Agreement[]
 }
 
 /** One release, or one operation in place, as it is kept. */
@@ -210,7 +211,7 @@ export interface ReleaseStore {
     name: string,
     version: number,
   ) => Promise<SealedVersion | undefined>
-  /** Revokes these versions (`all`: every one), queues `leaf`; resolves to those that it revoked. With none nothing is queued. */
+  /** Revokes these versions (`all`: every one) and forgets what was sealed of them, queues `leaf`; resolves to those that it revoked. With none nothing is queued. */
   readonly revokeVersions: (
     tenant: string,
     name: string,
@@ -229,10 +230,13 @@ export interface ReleaseStore {
   ) => Promise<boolean>
   /** Keeps the question unless it is asked already and not over, and resolves to what is kept. */
   readonly askApproval: (approval: ReleaseApproval) => Promise<ReleaseApproval>
-  /** Adds an operator, who counts once, to what is not over at `at`; queues `leaf`. Undefined: there is no such question. */
+  /**
+   * Adds an operator, who counts once (a sealed agreement takes the place of one that is not), to what is not over at `at`;
+   * queues `leaf`. Undefined: there is no such question.
+   */
   readonly approveRelease: (
     id: string,
-    by: { readonly operator: string; readonly at: Date },
+    by: Agreement,
     leaf: PendingLeaf,
   ) => Promise<ReleaseApproval | undefined>
   readonly findApproval: (id: string) => Promise<ReleaseApproval | undefined>

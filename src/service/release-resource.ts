@@ -16,7 +16,7 @@ import { releaseLeaf } from './log-leaves.ts'
 import { offerOf } from './offered-version.ts'
 import { type Operation, operate } from './operate.ts'
 import type { ProvenPossession } from './possession.ts'
-import { approvalFor } from './release-approval.ts'
+import { approvalFor, assertSealed } from './release-approval.ts'
 import type {
   HeardSession,
   RecordedRelease,
@@ -25,7 +25,7 @@ import type {
   ResourceUse,
 } from './release-ports.ts'
 import { refusalProblem } from './release-refusal.ts'
-import { openResource } from './sealed-resource.ts'
+import { type OpenedResource, openResource } from './sealed-resource.ts'
 import { sessionGround } from './session-ground.ts'
 import { type Call, uuid, type Verifier } from './verifier.ts'
 
@@ -125,12 +125,14 @@ async function attempt(
   const { createdBy } = version
   const { at } = call
   const approval = await approvalFor(verifier, { subject, approvals, createdBy, proof, at })
-  const secret = await secretOf(verifier, resource, version.version)
-  if (!secret) return undefined
+  const opened = await openedOf(verifier, resource, version.version)
+  if (!opened) return undefined
+  const { secret, agreementKey } = opened
   let leaving: Uint8Array | undefined
   try {
+    if (approval) assertSealed(approval.known, { agreementKey, approvals, createdBy, at })
     leaving = await make(secret)
-    const ground = { resource, version: version.version, approval }
+    const ground = { resource, version: version.version, approval: approval?.recorded }
     return await recordedAndSealed(
       verifier,
       { request, use, holder, session, ground, leaving },
@@ -194,17 +196,18 @@ async function recordedAndSealed(
   return { release: id, resource: name, version, use, envelope, lease, logLeaf }
 }
 
-/** Undefined where the version is gone. */
-async function secretOf(
+/** Undefined where the version is gone, or was revoked since it was chosen: nothing is left of it to open. */
+async function openedOf(
   { resources, keyEncryption }: Verifier,
   settings: Resource,
   version: number,
-): Promise<Uint8Array | undefined> {
+): Promise<OpenedResource | undefined> {
   const { tenant, name } = settings
   const kept = await resources.sealed(tenant, name, version)
-  if (!kept) return undefined
-  const { sealed } = kept
-  return await openResource({ tenant, name, version }, { sealed, settings }, keyEncryption)
+  if (!kept || kept.revokedAt) return undefined
+  const { sealed, createdBy } = kept
+  const stored = { sealed, settings, createdBy }
+  return await openResource({ tenant, name, version }, stored, keyEncryption)
 }
 
 /** False where the resource is to be read again. Throws Problem for what no second try changes. */

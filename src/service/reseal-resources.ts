@@ -55,8 +55,8 @@ async function resealOne(
     const kept = await Promise.all(
       versions.map(({ version }) => room.store.sealedVersion(tenant, name, version)),
     )
-    // Those that are gone were the oldest of too many.
-    const known = kept.flatMap((each) => each ?? [])
+    // Those that are gone were the oldest of too many, and of what is revoked nothing is left.
+    const known = kept.flatMap((each) => (each && !each.revokedAt ? each : []))
     const others = known.filter((each) => !isUnder(each, target))
     const changes = []
     for (const each of others) changes.push(await changeOf(room, { tenant, name, each, target }))

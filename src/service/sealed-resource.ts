@@ -1,8 +1,9 @@
 /**
  * Secrets and model keys at rest: each version in an envelope that its tenant, name and number are bound to, and that holds
- * beside the secret how it might be had when it was sealed. What the row says of that anybody may write who can write the
- * database: where it is looser than what was sealed, nothing is opened. Stored as FORM (1) || envelope of: length of the
- * settings (2, big-endian) || settings as JSON || secret. Envelopes of before had no settings and no FORM before them, and
+ * beside the secret how it might be had when it was sealed, who put it there, and the key under which operators' agreements
+ * to its release are sealed. What the row says of that anybody may write who can write the database: where it is looser than
+ * what was sealed, nothing is opened. Stored as FORM (1) || envelope of: length of the JSON (2, big-endian) || settings and
+ * origin as JSON || secret. Envelopes of before had no settings and no FORM before them, and
  * were sealed under other associated data, so that neither can be passed off as the other.
  */
 import { concat } from '../bytes/encoding.ts'
@@ -21,6 +22,15 @@ export interface SealedContent {
   readonly secret: Uint8Array
   /** As they were when it was sealed; undefined for what was sealed before they were kept with it. */
   readonly settings: ResourceSettings | undefined
+  /** Undefined for what was sealed before it was kept with it. */
+  readonly origin?: ResourceOrigin | undefined
+}
+
+export interface ResourceOrigin {
+  /** Name of the operator, who agrees to no release of it. */
+  readonly createdBy: string
+  /** Of 32 bytes: nobody seals an agreement without it (release/approval.ts). */
+  readonly agreementKey: Uint8Array
 }
 
 /** No envelope begins with it: its first byte is the version of its form (sealed-envelope.ts). */
@@ -30,12 +40,14 @@ const LENGTH_SIZE = 2
 /** A secret of no bytes is none: its envelope would not open. */
 export async function sealResource(
   name: ResourceName,
-  { secret, settings }: SealedContent,
+  { secret, settings, origin }: SealedContent,
   sealing: Sealing,
 ): Promise<Uint8Array> {
   if (secret.length === 0) throw new RangeError('there is nothing to seal')
   if (!settings) return await sealEnvelope(secret, associatedText(name, 'v1'), sealing)
-  const said = new TextEncoder().encode(JSON.stringify(settingsOf(settings)))
+  const said = new TextEncoder().encode(
+    JSON.stringify({ ...settingsOf(settings), ...(origin && { origin: originJson(origin) }) }),
+  )
   const content = concat(Uint8Array.of(said.length >> 8, said.length & 0xff), said, secret)
   const envelope = await sealEnvelope(content, associatedText(name, 'v2'), sealing)
   content.fill(0)
@@ -46,25 +58,32 @@ export interface StoredResource {
   readonly sealed: Uint8Array
   /** As the database says now. */
   readonly settings: ResourceSettings
+  readonly createdBy: string
   /** It leaves by the Key Broker face, for which a resource must have been put. */
   readonly isForBroker?: boolean
 }
 
+export interface OpenedResource {
+  readonly secret: Uint8Array
+  readonly agreementKey: Uint8Array | undefined
+}
+
 /**
- * For whoever hands it out, or seals it anew under other settings. Rejects as openSealed does, and where the settings are
- * looser than what was sealed.
+ * For whoever hands it out, seals it anew under other settings, or agrees to its release. Rejects as openSealed does, and where
+ * the row is looser than what was sealed.
  */
 export async function openResource(
   name: ResourceName,
-  { sealed, settings, isForBroker = false }: StoredResource,
+  { sealed, settings, createdBy, isForBroker = false }: StoredResource,
   encryptions: KeyEncryptions,
-): Promise<Uint8Array> {
+): Promise<OpenedResource> {
   const content = await openSealed(name, sealed, encryptions)
-  const { settings: before } = content
+  const { settings: before, origin } = content
   const looser = before ? [...loosened(before, settings)] : []
   if (before && isForBroker && before.brokerPath === undefined)
     looser.push('is nowhere on the Key Broker face')
-  if (looser.length === 0) return content.secret
+  if (origin && origin.createdBy !== createdBy) looser.push(`was put by ${origin.createdBy}`)
+  if (looser.length === 0) return { secret: content.secret, agreementKey: origin?.agreementKey }
   content.secret.fill(0)
   throw new Error(
     `${calledOf(name)} is not opened: as it was sealed, it ${looser.join('; and it ')}. The database was altered`,
@@ -95,7 +114,21 @@ export async function openSealed(
   const secret = content.slice(secretAt)
   content.fill(0)
   // sealResource wrote it: nobody else can.
-  return { secret, settings: JSON.parse(said) as ResourceSettings }
+  const { origin, ...settings } = JSON.parse(said) as ResourceSettings & { origin?: OriginJson }
+  return { secret, settings, ...(origin && { origin: originOf(origin) }) }
+}
+
+interface OriginJson {
+  readonly createdBy: string
+  readonly agreementKey: string
+}
+
+function originJson({ createdBy, agreementKey }: ResourceOrigin): OriginJson {
+  return { createdBy, agreementKey: Buffer.from(agreementKey).toString('base64url') }
+}
+
+function originOf({ createdBy, agreementKey }: OriginJson): ResourceOrigin {
+  return { createdBy, agreementKey: new Uint8Array(Buffer.from(agreementKey, 'base64url')) }
 }
 
 /** Id of the key-encryption key. Undefined for what this version did not write. */

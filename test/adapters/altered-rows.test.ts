@@ -11,7 +11,7 @@ import { makePartitions } from '#src/adapters/sql-partitions.ts'
 import { sqlStore } from '#src/adapters/sql-store.ts'
 import type { AppraisalRecord } from '#src/service/ports.ts'
 import { describeWithPostgres, type Postgres, startPostgres } from '../postgres.ts'
-import { keep, record, uuid } from './store-records.ts'
+import { AT, keep, record, uuid } from './store-records.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'vouchsafe-altered-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -69,6 +69,16 @@ function alteredRows(open: () => Promise<SqlEngine>): void {
       expect(answered).toEqual(others.map((value) => ({ status: 'fulfilled', value })))
       expect(refused).toMatchObject({ reason: { code: 'storage-unavailable' } })
       expect(String((refused as PromiseRejectedResult).reason.cause)).not.toContain('secret')
+      // Who asks for all of them hears of the others, and of this one that it cannot be read: on a page of its own too.
+      const page = { since: AT, limit: 1000 }
+      const found = await store.appraisalsOf('acme', page)
+      const place = { at: altered.at, id: altered.id }
+      expect(found.unreadable).toContainEqual(place)
+      expect(found.records).toEqual(expect.arrayContaining([...others]))
+      expect(found.records.map(({ id }) => id)).not.toContain(altered.id)
+      const [next] = found.records.filter(({ id }) => id > altered.id).toReversed()
+      expect(await store.appraisalsOf('acme', { since: AT, limit: 1, before: next })) //
+        .toEqual({ records: [], unreadable: [place], next: place })
       // Nor is it answered to whoever asks alone.
       await expect(store.findAppraisal(altered.id)).rejects.toMatchObject({
         code: 'storage-unavailable',

@@ -49,7 +49,7 @@ describeWithPostgres('on PostgreSQL', () => {
         ),
       )
       expect(outcomes.filter((outcome) => outcome === 'recorded')).toHaveLength(1)
-      expect(await each(0).appraisalsOf('acme', { since: AT, limit: 10 })).toHaveLength(1)
+      expect((await each(0).appraisalsOf('acme', { since: AT, limit: 10 })).records).toHaveLength(1)
       expect(await each(1).countWaitingLeaves()).toBe(1)
     })
 

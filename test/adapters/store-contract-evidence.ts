@@ -1,7 +1,7 @@
 /** What every store must do with evidence and what it rests on. */
 import { describe, expect, test } from 'vitest'
 import { type EndorsementParts, endorsements } from '#src/rats/endorsements.ts'
-import type { AppraisalRecord, Store } from '#src/service/ports.ts'
+import type { AppraisalPlace, AppraisalRecord, Store } from '#src/service/ports.ts'
 import { AT, attestation, DAY, LATER, record, uuid } from './store-records.ts'
 
 const bytes = (...values: number[]) => new Uint8Array(values)
@@ -58,11 +58,13 @@ export function evidenceContract(store: () => Store): void {
       for (const each of all) await store().recordAttestation(attestation(each))
       const since = new Date(AT.getTime() + 2000)
       const seen: AppraisalRecord[] = []
-      for (;;) {
-        const page = await store().appraisalsOf(tenant, { since, limit: 7, before: seen.at(-1) })
-        seen.push(...page)
-        if (page.length < 7) break
-      }
+      let before: AppraisalPlace | undefined
+      do {
+        const page = await store().appraisalsOf(tenant, { since, limit: 7, before })
+        expect(page.records.length).toBeLessThanOrEqual(7)
+        seen.push(...page.records)
+        before = page.next
+      } while (before)
       const expected = all
         .filter(({ at }) => at >= since)
         .toSorted((a, b) => b.at.getTime() - a.at.getTime() || (a.id < b.id ? 1 : -1))
@@ -91,7 +93,8 @@ export function evidenceContract(store: () => Store): void {
 
     test('what rests on the same as something forgotten is whole', async () => {
       await store().pruneEvidence(new Date(AT.getTime() + 10 * DAY))
-      expect(await store().appraisalsOf('acme', { since: new Date(0), limit: 10 })).toEqual([])
+      const { records } = await store().appraisalsOf('acme', { since: new Date(0), limit: 10 })
+      expect(records).toEqual([])
       const kept = record(uuid(33))
       await store().recordAttestation(attestation(kept))
       expect(await store().findAppraisal(uuid(33))).toEqual(kept)

@@ -140,7 +140,11 @@ export function resourceContract(store: () => Store): void {
       expect(await revoke('all', AT)).toEqual({ revoked: [2, 4], place: { in: 'waiting' } })
       const known = await store().findResource(tenant, 'secret:r')
       expect(known?.versions.map(({ revokedAt }) => revokedAt)).toEqual([AT, LATER, AT, LATER])
-      expect((await store().sealedVersion(tenant, 'secret:r', 3))?.revokedAt).toEqual(LATER)
+      // Nothing is left of it that could be opened, whoever takes the mark away.
+      expect(await store().sealedVersion(tenant, 'secret:r', 3)).toMatchObject({
+        revokedAt: LATER,
+        sealed: new Uint8Array(),
+      })
       const none = { versions: 'all', at: AT } as const
       expect(await store().revokeVersions(tenant, 'secret:x', none, leaf())).toEqual([])
     })
@@ -196,17 +200,24 @@ export function resourceContract(store: () => Store): void {
         from,
         to: new Uint8Array([to]),
       })
+      await put(store(), 'secret:resealed', { tenant })
       const { sealed } = version(1)
-      const both = [change('secret:r', sealed, 7), change('model:z', sealed, 8)]
+      const both = [change('secret:resealed', sealed, 7), change('model:z', sealed, 8)]
       expect(await store().resealVersions(both)).toBe(true)
-      expect((await store().sealedVersion(tenant, 'secret:r', 1))?.sealed).toEqual(
+      expect((await store().sealedVersion(tenant, 'secret:resealed', 1))?.sealed).toEqual(
         new Uint8Array([7]),
       )
-      const stale = [change('secret:r', new Uint8Array([7]), 9), change('model:z', sealed, 9)]
+      const stale = [
+        change('secret:resealed', new Uint8Array([7]), 9),
+        change('model:z', sealed, 9),
+      ]
       expect(await store().resealVersions(stale)).toBe(false)
-      const gone = [change('secret:r', new Uint8Array([7]), 9), change('secret:x', sealed, 9)]
+      const gone = [
+        change('secret:resealed', new Uint8Array([7]), 9),
+        change('secret:x', sealed, 9),
+      ]
       expect(await store().resealVersions(gone)).toBe(false)
-      expect((await store().sealedVersion(tenant, 'secret:r', 1))?.sealed).toEqual(
+      expect((await store().sealedVersion(tenant, 'secret:resealed', 1))?.sealed).toEqual(
         new Uint8Array([7]),
       )
       expect(await store().resealVersions([])).toBe(true)
@@ -246,6 +257,27 @@ export function resourceContract(store: () => Store): void {
       expect(await agree('carol', LATER)).toEqual({ by: undefined, place: undefined })
       const unknown = store().approveRelease(approval('x').id, bob, leaf())
       expect(await unknown).toBeUndefined()
+    })
+
+    test('what is sealed takes the place of what is not, and nothing takes its place', async () => {
+      const asked = approval('sealed', { tenant })
+      await store().askApproval(asked)
+      const agree = async (operator: string, seal?: string) => {
+        const by = { operator, at: AT, ...(seal !== undefined && { seal }) }
+        const place = leaf({ kind: 'resource' })
+        const kept = await store().approveRelease(asked.id, by, place)
+        const isQueued = (await store().leafPlace(place.leafHash)) !== undefined
+        return { agreed: kept?.approvedBy.map((each) => [each.operator, each.seal]), isQueued }
+      }
+      await agree('alice')
+      await agree('bob')
+      const sealed = [
+        ['bob', undefined],
+        ['alice', 'one'],
+      ]
+      expect(await agree('alice', 'one')).toEqual({ agreed: sealed, isQueued: true })
+      expect(await agree('alice', 'two')).toEqual({ agreed: sealed, isQueued: false })
+      expect(await agree('alice')).toEqual({ agreed: sealed, isQueued: false })
     })
 
     test('many who agree at once are all counted', async () => {

@@ -69,7 +69,11 @@ function attestationContract(store: () => Store): void {
         const live = { at: AT, selection: { appraisal: id }, limit: 10 }
         expect(await store().liveTokens('acme', live)).toEqual([])
         const page = { since: new Date(0), limit: 10, before: { at: LATER, id } }
-        expect(await store().appraisalsOf('acme', page)).toEqual([])
+        expect(await store().appraisalsOf('acme', page)).toEqual({
+          records: [],
+          unreadable: [],
+          next: undefined,
+        })
       },
     )
 
@@ -99,7 +103,7 @@ function attestationContract(store: () => Store): void {
       expect(outcomes.filter((outcome) => outcome === 'recorded')).toHaveLength(1)
       const winner = racers[outcomes.indexOf('recorded')]
       if (!winner) throw new Error('nobody won')
-      const found = await store().appraisalsOf('acme', { since: AT, limit: 1000 })
+      const { records: found } = await store().appraisalsOf('acme', { since: AT, limit: 1000 })
       expect(found.filter(({ id }) => id >= uuid(10_000)).map(({ id }) => id)).toEqual([
         winner.appraisal.id,
       ])
@@ -112,7 +116,8 @@ function attestationContract(store: () => Store): void {
       )
       const outcomes = await Promise.all(all.map((each) => store().recordAttestation(each)))
       expect(new Set(outcomes)).toEqual(new Set(['recorded']))
-      expect(await store().appraisalsOf('many', { since: AT, limit: 1000 })).toHaveLength(300)
+      const { records } = await store().appraisalsOf('many', { since: AT, limit: 1000 })
+      expect(records).toHaveLength(300)
     })
 
     const taken = leaf()

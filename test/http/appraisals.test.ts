@@ -125,7 +125,7 @@ describe('to an operator', () => {
     expect(seen).toHaveLength(6)
     expect(seen.slice(3)).toContain(refused.json.appraisal)
     const empty = await get(`${service.url}/v1/appraisals?tenant=acme`, bearer('viewer'))
-    expect(empty.json).toEqual({ appraisals: [], next: null })
+    expect(empty.json).toEqual({ appraisals: [], unreadable: [], next: null })
   })
 
   test.each([

@@ -3,12 +3,14 @@
  * rows that say more than what was signed, and than what the hardware vouched for.
  */
 import { generateKeyPairSync } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { approveRelease } from '#src/service/approve-release.ts'
 import type { AppraisalRecord } from '#src/service/ports.ts'
 import { putResource } from '#src/service/put-resource.ts'
 import type { KnownResource } from '#src/service/release-ports.ts'
 import type { SettingsChange } from '#src/service/resource-settings.ts'
 import type { KnownToken } from '#src/service/token-ports.ts'
+import { leaf } from '../adapters/store-records.ts'
 import { anchorsOf, challenge, platform } from '../http/running-service.ts'
 import { type Agent, type ReleaseScene, refusal, releaseScene } from './scene.ts'
 
@@ -105,6 +107,131 @@ describe('the row of an appraisal', () => {
     const own = await scene.agent()
     written({ appraisal: change })
     expect(await scene.release(own)).toMatchObject(refusal(403, 'release-refused'))
+  })
+})
+
+describe('agreements of operators', () => {
+  const name = 'secret:marked'
+  const asked = async (agent: Agent) => await scene.release(agent, { body: { resource: name } })
+  let own: Agent
+  let approval: string
+
+  beforeEach(async () => {
+    await scene.revoke(name, 'all')
+    await scene.put(name, { approvals: 2 }, Buffer.from('a secret of two'), 'sara')
+    own = await scene.agent()
+    const { json } = await asked(own)
+    expect(json.code).toBe('release-approval-needed')
+    approval = json.approval
+  })
+
+  /** As a row would read. */
+  async function written(operator: string, seal?: string): Promise<void> {
+    const { clock, verifier } = scene.service
+    const by = { operator, at: clock.at, ...(seal !== undefined && { seal }) }
+    await verifier.store.approveRelease(approval, by, leaf({ kind: 'resource' }))
+  }
+  async function agreed(operator: string): Promise<void> {
+    const { clock, verifier } = scene.service
+    await approveRelease(verifier, { id: approval, operator }, clock.at)
+  }
+  const refused = async () => {
+    const recorded = vi.spyOn(scene.service.verifier.store, 'recordRelease')
+    expect(await asked(own)).toMatchObject(refusal(500, 'internal-error'))
+    expect(recorded).not.toHaveBeenCalled()
+    const { cause } =
+      scene.service.journal.findLast(({ event }) => event === 'request.failed') ?? {}
+    expect(String(cause)).toContain('is not sealed by this service')
+  }
+
+  test('that nobody gave open nothing, until they are given', async () => {
+    await written('theo')
+    await written('ursula')
+    await refused()
+    await agreed('theo')
+    await refused()
+    await agreed('ursula')
+    expect((await asked(own)).status).toBe(200)
+  })
+
+  test('with the seal of another operator, or of another question, open nothing', async () => {
+    await agreed('theo')
+    const seal = (await scene.service.verifier.store.findApproval(approval))?.approvedBy[0]?.seal
+    expect(seal).toMatch(/^[\w-]{43}$/)
+    await written('ursula', seal)
+    await refused()
+    const before = approval
+    own = await scene.agent()
+    approval = (await asked(own)).json.approval
+    expect(approval).not.toBe(before)
+    await written('theo', seal)
+    await agreed('ursula')
+    await refused()
+  })
+
+  test('with a row that says that somebody else put the secret there', async () => {
+    const { verifier } = scene.service
+    const { findResource, sealedVersion } = verifier.store
+    vi.spyOn(verifier.store, 'findResource').mockImplementation(async (...args) => {
+      const row = await findResource(...args)
+      const by = <V extends object>(each: V) => ({ ...each, createdBy: 'mallory' })
+      return row && { ...row, versions: row.versions.map(by) }
+    })
+    vi.spyOn(verifier.store, 'sealedVersion').mockImplementation(async (...args) => {
+      const row = await sealedVersion(...args)
+      return row && { ...row, createdBy: 'mallory' }
+    })
+    verifier.resources.forget('default', name)
+    await expect(agreed('sara')).rejects.toThrow('it was put by sara. The database was altered')
+    await written('sara')
+    await written('theo')
+    expect(await asked(own)).toMatchObject(refusal(500, 'internal-error'))
+    verifier.resources.forget('default', name)
+  })
+})
+
+describe('a mark of revocation that is taken away', () => {
+  const unmarked = <V extends { readonly revokedAt: Date | undefined }>(version: V): V => ({
+    ...version,
+    revokedAt: undefined,
+  })
+
+  test('leaves nothing that could be opened', async () => {
+    await scene.put('secret:other', {}, Buffer.from('a revoked secret'))
+    await scene.revoke('secret:other', 'all')
+    const { verifier } = scene.service
+    const { findResource, sealedVersion } = verifier.store
+    vi.spyOn(verifier.store, 'findResource').mockImplementation(async (...asked) => {
+      const row = await findResource(...asked)
+      return row && { ...row, versions: row.versions.map(unmarked) }
+    })
+    vi.spyOn(verifier.store, 'sealedVersion').mockImplementation(async (...asked) => {
+      const row = await sealedVersion(...asked)
+      return row && unmarked(row)
+    })
+    const recorded = vi.spyOn(verifier.store, 'recordRelease')
+    verifier.resources.forget('default', 'secret:other')
+    const own = await scene.agent()
+    expect(await scene.release(own, { body: { resource: 'secret:other' } })).toMatchObject(
+      refusal(500, 'internal-error'),
+    )
+    expect(recorded).not.toHaveBeenCalled()
+    verifier.resources.forget('default', 'secret:other')
+  })
+
+  test('between the choice of a version and its opening is as if it had not been chosen', async () => {
+    await scene.put('secret:other', {}, Buffer.from('another secret'))
+    const { verifier } = scene.service
+    const { sealedVersion } = verifier.store
+    vi.spyOn(verifier.store, 'sealedVersion').mockImplementationOnce(async (...asked) => {
+      await scene.revoke('secret:other', 'all')
+      return await sealedVersion(...asked)
+    })
+    verifier.resources.forget('default', 'secret:other')
+    const own = await scene.agent()
+    expect(await scene.release(own, { body: { resource: 'secret:other' } })).toMatchObject(
+      refusal(404, 'resource-version-unavailable'),
+    )
   })
 })
 

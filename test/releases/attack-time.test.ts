@@ -13,9 +13,9 @@ vi.mock(import('#src/service/sealed-resource.ts'), async (original) => {
   return {
     ...parts,
     async openResource(...asked) {
-      const secret = await parts.openResource(...asked)
-      opened.push(secret)
-      return secret
+      const resource = await parts.openResource(...asked)
+      opened.push(resource.secret)
+      return resource
     },
   }
 })

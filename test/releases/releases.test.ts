@@ -1,5 +1,6 @@
 /** What does an agent get that may have a secret, and what is left behind of it? */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { approveRelease } from '#src/service/approve-release.ts'
 import { approvalLeaf } from '#src/service/log-leaves.ts'
 import { putResource } from '#src/service/put-resource.ts'
 import { type Agent, type ReleaseScene, releaseScene, SECRET } from './scene.ts'
@@ -251,12 +252,13 @@ describe('a resource that operators decide on', () => {
           scene.service.verifier.random,
         ),
       )
-    await agree('theo')
+    const { verifier, clock } = scene.service
+    await approveRelease(verifier, { id: json.approval, operator: 'theo' }, clock.at)
     expect((await asked(agent)).json).toMatchObject({ approval: json.approval, agreed: 1 })
     // She put it there: whatever the store counts, her word is not counted here.
     await agree('sara')
     expect((await asked(agent)).json).toMatchObject({ agreed: 1 })
-    await agree('ursula')
+    await approveRelease(verifier, { id: json.approval, operator: 'ursula' }, clock.at)
     const given = await asked(agent)
     expect((await scene.open(given, agent)).secret).toEqual(SECRET)
     const other = await scene.agent()

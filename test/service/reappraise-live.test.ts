@@ -1,6 +1,7 @@
 /** What live tokens rest on, judged again: what the policy or the vendor now refuses is revoked, and nobody else is. */
 import { describe, expect, test } from 'vitest'
 import type { Policy } from '#src/policy/policy.ts'
+import type { AppraisalRecord, Store } from '#src/service/ports.ts'
 import {
   type LiveReappraisal,
   type LiveStep,
@@ -32,6 +33,22 @@ async function look(
       ...change,
     }),
   )
+}
+
+/** As a database in which somebody altered that one. */
+function alteredStore<S extends Pick<Store, 'appraisalsOf'>>(store: S, altered: string): S {
+  return {
+    ...store,
+    async appraisalsOf(...asked) {
+      const { records, next } = await store.appraisalsOf(...asked)
+      const isAltered = ({ id }: AppraisalRecord) => id === altered
+      return {
+        records: records.filter((record) => !isAltered(record)),
+        unreadable: records.filter(isAltered),
+        next,
+      }
+    },
+  }
 }
 
 const summary = (steps: readonly LiveStep[]) => steps.findLast(({ kind }) => kind === 'progress')
@@ -225,5 +242,18 @@ describe('of everything that is stored', () => {
     const shares = steps.flatMap((step) => (step.kind === 'progress' ? [step.share ?? -1] : []))
     expect(shares).toEqual(shares.toSorted((a, b) => a - b))
     expect(shares.length).toBeGreaterThan(3)
+  })
+
+  test('what nobody can read is counted, and keeps no other from being judged', async () => {
+    const scene = await liveScene()
+    scene.vendor.says = {}
+    const altered = await scene.attested({ machine })
+    const falls = await scene.attested({ machine, at: later(1) })
+    const store = alteredStore(scene.verifier.store, altered.id)
+    const steps = await look({ ...scene, verifier: { ...scene.verifier, store } }, narrower, {
+      scope: AT,
+    })
+    expect(summary(steps)).toMatchObject({ examined: 1, unexaminable: 1, fallen: 1, revoked: 1 })
+    expect(await scene.revoked(falls)).toEqual(['policy'])
   })
 })

@@ -173,6 +173,24 @@ describe('evidence is left out', () => {
     })
   })
 
+  test('when somebody altered it, and the others are judged', async () => {
+    const kept = memoryStore()
+    await stored(kept, { machine: one })
+    await stored(kept, { machine: two, at: new Date(AT.getTime() + 1000) })
+    const store: Store = {
+      ...kept,
+      async appraisalsOf(...asked) {
+        const { records, next } = await kept.appraisalsOf(...asked)
+        return { records: records.slice(1), unreadable: records.slice(0, 1), next }
+      },
+    }
+    expect(await drift(store, [old, narrower])).toMatchObject({
+      examined: 1,
+      unexaminable: 1,
+      changed: 1,
+    })
+  })
+
   test('when it is too old, or of another tenant', async () => {
     const store = memoryStore()
     await stored(store, { machine: one, at: new Date(since.getTime() - 1) })

@@ -84,7 +84,7 @@ describe('how it might be had when it was sealed', () => {
   const sealedBy = async (said: ResourceSettings) =>
     await sealResource(name, { secret, settings: said }, sealing)
   const openedUnder = async (sealed: Uint8Array, now: ResourceSettings) =>
-    await openResource(name, { sealed, settings: now }, [kek(1)])
+    (await openResource(name, { sealed, settings: now, createdBy: 'sara' }, [kek(1)])).secret
 
   test('is how it is opened, and stricter ways are', async () => {
     const sealed = await sealedBy(settings)
@@ -109,6 +109,18 @@ describe('how it might be had when it was sealed', () => {
     const sealed = await sealedBy(agreed)
     for (const change of [{ approvals: 1 }, { releasesPerMinute: 6 }, { leaseSeconds: 301 }])
       await expect(openedUnder(sealed, { ...agreed, ...change })).rejects.toThrow('altered')
+  })
+
+  test('who put it there, and the key of agreements to its release', async () => {
+    const origin = { createdBy: 'sara', agreementKey: new Uint8Array(32).fill(7) }
+    const sealed = await sealResource(name, { ...content, origin }, sealing)
+    expect(await openSealed(name, sealed, [kek(1)])).toEqual({ ...content, origin })
+    const openedOf = async (createdBy: string) =>
+      await openResource(name, { sealed, settings, createdBy }, [kek(1)])
+    expect(await openedOf('sara')).toEqual({ secret, agreementKey: origin.agreementKey })
+    await expect(openedOf('theo')).rejects.toThrow(
+      'as it was sealed, it was put by sara. The database was altered',
+    )
   })
 
   test('what was sealed before that was kept opens as it did, and passes for nothing else', async () => {
