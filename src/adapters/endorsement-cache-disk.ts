@@ -29,7 +29,7 @@ export interface EndorsementDisk {
   /** Every sound entry. Removes unsound ones, and leftovers of interrupted writes that are old enough to be nobody's. */
   readonly load: () => Promise<readonly DiskEntry[]>
   readonly entryOf: (name: string) => Promise<DiskEntry | undefined>
-  /** Contents of the entry's object; undefined, and the entry removed, when they are not what the entry says. */
+  /** Contents of the entry's object; undefined, and the entry removed unless it names another by now, when they are not what the entry says. */
   readonly read: (entry: DiskEntry) => Promise<Uint8Array | undefined>
   /** `bytes` must be the contents that `entry` names. */
   readonly write: (entry: DiskEntry, bytes: Uint8Array) => Promise<void>
@@ -78,6 +78,9 @@ export async function openDisk(directory: string, clock: Clock): Promise<Endorse
     async read(entry) {
       const bytes = await readSmall(objectPath(entry.sha256), entry.size)
       if (bytes && hexSha256(bytes) === entry.sha256) return bytes
+      // Another process may have put something newer under this name, and removed this: what it wrote is not ours to remove.
+      const named = await entryOf(entry.name)
+      if (named && named.sha256 !== entry.sha256) return undefined
       await rm(indexPath(entry.name), { force: true })
       await rm(objectPath(entry.sha256), { force: true })
       return undefined

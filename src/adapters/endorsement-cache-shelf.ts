@@ -87,8 +87,15 @@ export function shelf(disk: EndorsementDisk, { mostBytes, failed }: ShelfSetting
   }
 
   async function fromDisk(name: string): Promise<HeldEndorsement | undefined> {
-    const entry = slots.get(name)?.entry ?? (await disk.entryOf(name))
-    if (!entry) return undefined
+    const known = slots.get(name)?.entry
+    // What is not where it was may have been replaced by another process since.
+    const held = known && (await heldOf(name, known))
+    if (held) return held
+    const entry = await disk.entryOf(name)
+    return entry && (await heldOf(name, entry))
+  }
+
+  async function heldOf(name: string, entry: DiskEntry): Promise<HeldEndorsement | undefined> {
     const bytes = await disk.read(entry)
     if (!bytes) {
       slots.delete(name)

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { buffer } from 'node:stream/consumers'
+import { Problem } from '../problems.ts'
 import { KEY_ENCRYPTION_ID_SIZE, type KeyEncryption } from '../service/key-encryption.ts'
 
 export interface KeyCommand {
@@ -22,6 +22,7 @@ export interface KeyCommand {
 
 const TIMEOUT_MS = 10_000
 const LARGEST_ANSWER = 4096
+const RETRY_SECONDS = 5
 const LARGEST_COMPLAINT = 512
 
 /** Keys of two handles are different keys; the program may change. */
@@ -36,40 +37,66 @@ export function keyEncryptionByCommand(command: KeyCommand): KeyEncryption {
   }
 }
 
+/**
+ * Rejects with Problem('key-encryption-unavailable') where it gave no answer, or wraps nothing; and with an Error where it refuses
+ * to unwrap, since nothing tells whether that is because of these bytes.
+ */
 async function run(
   { program, handle, env, timeoutMs = TIMEOUT_MS }: KeyCommand,
   verb: '--wrap' | '--unwrap',
   input: Uint8Array,
 ): Promise<Uint8Array> {
-  const child = spawn(program, [verb, handle], { env, stdio: 'pipe', timeout: timeoutMs })
+  const child = spawn(program, [verb, handle], { env, stdio: 'pipe' })
   // It may end without reading: then its exit says why.
   child.stdin.on('error', () => {})
   child.stdin.end(input)
-  let isTooLong = false
+  const chunks: Buffer[] = []
+  const complaint = firstBytes(child.stderr)
+  const { promise: ended, resolve: end } = Promise.withResolvers<Fault | undefined>()
   let read = 0
   child.stdout.on('data', (chunk: Buffer) => {
     read += chunk.length
-    if (read <= LARGEST_ANSWER || isTooLong) return
-    isTooLong = true
-    child.kill('SIGKILL')
+    if (read <= LARGEST_ANSWER) chunks.push(chunk)
+    else end({ why: `answered more than ${LARGEST_ANSWER} bytes` })
   })
-  const complaint = firstBytes(child.stderr)
-  const ended = new Promise<string | undefined>((resolve) => {
-    child.on('error', (cause) => resolve(`cannot be run: ${cause.message}`))
-    child.on('close', (code, signal) =>
-      resolve(
-        code === 0
-          ? undefined
-          : signal
-            ? `was ended by ${signal}, within ${timeoutMs / 1000} s`
-            : `exited ${code}${complaint()}`,
-      ),
-    )
+  child.on('error', (cause) => end({ why: `cannot be run${codeOf(cause)}` }))
+  child.on('close', (code, signal) =>
+    end(
+      code === 0
+        ? undefined
+        : signal
+          ? { why: `was ended by ${signal}` }
+          : { why: `exited ${code}${complaint()}`, isRefusal: true },
+    ),
+  )
+  // Nobody waits for one that does not let itself be ended, nor for what it started and what has its output open.
+  const overdue = { why: `did not end within ${timeoutMs / 1000} s` }
+  const timer = setTimeout(() => end(overdue), timeoutMs)
+  const fault = await ended
+  clearTimeout(timer)
+  if (!fault) return new Uint8Array(Buffer.concat(chunks))
+  child.kill('SIGKILL')
+  child.stdin.destroy()
+  child.stdout.destroy()
+  child.stderr.destroy()
+  const told = new Error(`${program} ${verb} ${handle} ${fault.why}`)
+  if (fault.isRefusal && verb === '--unwrap') throw told
+  // Agents read the detail, so that neither program nor handle is named there. None of theirs wraps.
+  const detail = `the program that holds the key-encryption key ${fault.why}`
+  throw new Problem('key-encryption-unavailable', detail, {
+    cause: told,
+    retryAfterSeconds: RETRY_SECONDS,
   })
-  const [answer, fault] = await Promise.all([buffer(child.stdout), ended])
-  const why = isTooLong ? `answered more than ${LARGEST_ANSWER} bytes` : fault
-  if (why !== undefined) throw new Error(`${program} ${verb} ${handle} ${why}`)
-  return new Uint8Array(answer)
+}
+
+interface Fault {
+  /** Ends a sentence about the program. */
+  readonly why: string
+  readonly isRefusal?: boolean
+}
+
+function codeOf(cause: Error): string {
+  return 'code' in cause ? ` (${String(cause.code)})` : ''
 }
 
 /** What it says to operators: its standard error never carries keys, by contract. */

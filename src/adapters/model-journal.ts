@@ -1,13 +1,16 @@
 /**
  * Which files of a model were sealed already, when sealing was broken off? One line for each, in a file beside them, written once
- * the sealed file is whole. Nothing secret is in it, and nothing is believed of it that would not show when the model is
- * opened: a digest that was forged here fails there.
+ * the sealed file is whole. Nothing secret is in it, and nothing is believed of it that was not written with the key of this model:
+ * the digests that stand here become what is signed and what the policy approves, long before anybody opens the model, and
+ * whoever owns the storage could name a model of his own.
  */
-import { hkdfSync, type KeyObject } from 'node:crypto'
+import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { toHex } from '../bytes/encoding.ts'
+import { fromBase64Url, toBase64Url, toHex } from '../bytes/encoding.ts'
+import { canonicalJson } from '../rats/canonical-json.ts'
 import { sealedFileBytes } from '../seal/model-chunk.ts'
 import { LONGEST_MANIFEST } from '../seal/model-manifest.ts'
 import { sha256Text } from '../seal/oms-root.ts'
@@ -16,6 +19,8 @@ import { sealedFileName } from './model-source.ts'
 import { type TreeFile, unusable } from './model-tree.ts'
 
 const NAME = 'sealing.jsonl'
+/** Whoever owns the storage may have put a link there that leads to a file of ours. */
+const APPENDED = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
 const FORMAT = 'vouchsafe/sealing/v1'
 
 const beginning = z.strictObject({
@@ -32,14 +37,20 @@ const digest = z.string().transform((text, context) => {
   return read ?? z.NEVER
 })
 
+/** What is no Unicode has no one form to authenticate. */
+const text = z.string().refine((value) => value.isWellFormed())
+
 const finished = z.strictObject({
   index: z.number(),
-  path: z.string(),
+  path: text,
   bytes: z.number(),
-  modified: z.string(),
+  modified: text,
   digest,
   sealed: digest,
+  /** HMAC-SHA-256 over all of it, and over which model it is of. A line without one is none. */
+  seal: z.string(),
 })
+type Finished = z.output<typeof finished>
 
 export interface Sealing {
   readonly name: string
@@ -69,10 +80,10 @@ export async function openJournal(folder: string, sealing: Sealing): Promise<Jou
   const known = new Map(
     lines.slice(1).flatMap((line) => {
       const { data } = finished.safeParse(jsonOf(line))
-      return data ? [[data.index, data] as const] : []
+      return data && isSealed(data, sealing) ? [[data.index, data] as const] : []
     }),
   )
-  const file = await open(join(folder, NAME), 'a', 0o600)
+  const file = await open(join(folder, NAME), APPENDED, 0o600)
   const append = async (entry: object) => {
     await file.appendFile(`${JSON.stringify(entry)}\n`)
     await file.sync()
@@ -90,8 +101,10 @@ export async function openJournal(folder: string, sealing: Sealing): Promise<Jou
         ? { digest: entry.digest, sealed: entry.sealed }
         : undefined
     },
-    finish: async (index, { path, bytes, modified }, digests) =>
-      await append({ index, path, bytes, modified, ...digests }),
+    async finish(index, { path, bytes, modified }, digests) {
+      const entry = { index, path, bytes, modified, ...digests }
+      await append({ ...entry, seal: toBase64Url(sealOf(entry, sealing)) })
+    },
     close: async () => await file.close(),
     remove: async () => await rm(join(folder, NAME), { force: true }),
   }
@@ -100,6 +113,24 @@ export async function openJournal(folder: string, sealing: Sealing): Promise<Jou
 function named({ name, version, modelKey }: Sealing) {
   const key = toHex(new Uint8Array(hkdfSync('sha256', modelKey, '', `${FORMAT} which key`, 8)))
   return { name, version, key }
+}
+
+function isSealed({ seal, ...entry }: Finished, sealing: Sealing): boolean {
+  const found = fromBase64Url(seal)
+  const wanted = sealOf(entry, sealing)
+  return found?.length === wanted.length && timingSafeEqual(found, wanted)
+}
+
+function sealOf(
+  { index, path, bytes, modified, digest, sealed }: Omit<Finished, 'seal'>,
+  { name, version, modelKey }: Sealing,
+): Uint8Array {
+  const key = hkdfSync('sha256', modelKey, '', `${FORMAT} journal`, 32)
+  const said = canonicalJson({
+    ...{ name, version: `${version}`, index: `${index}`, path, bytes: `${bytes}` },
+    ...{ modified, digest, sealed },
+  })
+  return createHmac('sha256', Buffer.from(key)).update(said).digest()
 }
 
 function assertSame(line: string | undefined, wanted: z.infer<typeof beginning>, folder: string) {

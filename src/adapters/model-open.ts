@@ -199,10 +199,10 @@ async function keyFrom(keyOf: ModelOpening['keyOf']): Promise<KeyObject> {
   }
 }
 
-/** The signature goes over the very files that the manifest lists. */
-async function assertSigned(
+/** The signature goes over the very files that the manifest lists. Throws ModelRefused. */
+export async function assertSigned(
   { digest, files }: SealedModel,
-  source: ModelSource,
+  source: Pick<ModelSource, 'signature'>,
   publicKey: KeyObject,
 ): Promise<void> {
   const bundle = await source.signature()

@@ -1,6 +1,7 @@
 /** One file of a model into its sealed form: read, hashed, encrypted, hashed again and written, each while the next is under way. */
 
 import type { KeyObject } from 'node:crypto'
+import { constants } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import {
   beginFile,
@@ -18,6 +19,9 @@ import { type Chunk, frontOf, type ModelWorkers } from './model-workers.ts'
 
 /** Chunks read but not hashed, and hashed but not encrypted: what bounds the memory of one file. */
 const AHEAD = 2
+
+/** Whoever owns the storage may have put a link there that leads to a file of ours. */
+const WRITTEN = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 export interface FileSealing {
   readonly folder: string
@@ -46,7 +50,7 @@ export async function sealFile(sealing: FileSealing): Promise<SealedDigests> {
   const source = await openTreeFile(folder, tree)
   try {
     const draft = `${to}.part`
-    const target = await open(draft, 'w', 0o600)
+    const target = await open(draft, WRITTEN, 0o600)
     try {
       const digests = await write(sealing, source, target)
       await assertUnchanged(source, tree)

@@ -12,6 +12,8 @@ export type OciCredentials =
   | { readonly kind: 'docker'; readonly file: string }
 
 const LARGEST_FILE = 1024 * 1024
+/** A token has some thousand characters. */
+const LARGEST_ANSWER = 64 * 1024
 
 /** The value of `Authorization` for whoever `asked`, in the 401 that came from `origin`. Throws Problem. */
 export async function authorizationFor(
@@ -41,19 +43,32 @@ async function exchanged(
     throw new Problem('registry-unusable', 'its token service is not at an https address')
   if (service) url.searchParams.set('service', service)
   if (scope) url.searchParams.set('scope', scope)
+  const { status, text } = await answerOf(url, basic).catch((cause: unknown) => {
+    throw new Problem('registry-unusable', `${url.origin} gave no token`, { cause })
+  })
+  const answer = tokenAnswer.safeParse(jsonOf(text))
+  const token = answer.data?.token ?? answer.data?.access_token
+  if (status < 200 || status > 299 || !token)
+    throw new Problem('registry-unusable', `${url.origin} answered ${status} and no token`)
+  return token
+}
+
+/** Whoever answers was named by the registry, which is not believed: it may send without end, or stop. */
+async function answerOf(url: URL, basic: string | undefined) {
   const response = await fetch(url, {
     redirect: 'error',
     signal: AbortSignal.timeout(30_000),
     headers: basic ? { authorization: `Basic ${basic}` } : {},
-  }).catch((cause: unknown) => {
-    throw new Problem('registry-unusable', `${url.origin} gave no token`, { cause })
   })
-  const text = await response.text()
-  const answer = tokenAnswer.safeParse(jsonOf(text))
-  const token = answer.data?.token ?? answer.data?.access_token
-  if (!response.ok || !token)
-    throw new Problem('registry-unusable', `${url.origin} answered ${response.status} and no token`)
-  return token
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of response.body ?? []) {
+    size += piece.length
+    // Leaving the loop by a throw cancels the body.
+    if (size > LARGEST_ANSWER) throw new RangeError(`it sent more than ${LARGEST_ANSWER} bytes`)
+    pieces.push(piece)
+  }
+  return { status: response.status, text: Buffer.concat(pieces).toString('utf8') }
 }
 
 const tokenText = z.string().regex(/^[\x21-\x7e]{1,16384}$/)

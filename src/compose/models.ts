@@ -4,7 +4,7 @@ import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keepDurably } from '../adapters/durable-file.ts'
 import { localFiles } from '../adapters/local-files.ts'
-import { openModel } from '../adapters/model-open.ts'
+import { assertSigned, openModel } from '../adapters/model-open.ts'
 import { modelFolder } from '../adapters/model-output.ts'
 import { isBegun, type SigningTerms, sealableTree, sealModel } from '../adapters/model-seal.ts'
 import { folderSource, MANIFEST_NAME, type ModelSource } from '../adapters/model-source.ts'
@@ -147,15 +147,24 @@ async function sealedHere(
   }
 }
 
-/** It was sealed before, and could not be pushed, or its key not be put. */
+/** It was sealed before, and could not be pushed, or its key not be put. What is said of it must be so. */
 async function finishedModel(
   place: string,
   modelKey: KeyObject,
-  { name, version }: SealRequest,
+  { name, version, signKey, signed }: SealRequest,
 ): Promise<SealedModel> {
-  const model = openManifest(await folderSource(place).manifest(), modelKey)
-  if (model.name === name && model.version === version) return model
-  throw unusable(`${place} holds ${model.name} version ${model.version}: name another with --work`)
+  const source = folderSource(place)
+  const model = openManifest(await source.manifest(), modelKey)
+  if (model.name !== name || model.version !== version)
+    throw unusable(
+      `${place} holds ${model.name} version ${model.version}: name another with --work`,
+    )
+  // The public half, where it is a private key.
+  const signer = signKey ?? signed?.publicKey
+  if (signer) await assertSigned(model, source, publicKeyOf(signer))
+  else if (await source.signature())
+    throw unusable(`${place} holds it signed: go on as it was begun, or name another with --work`)
+  return model
 }
 
 async function sourceOf({ place, registry }: StoredModel): Promise<ModelSource> {

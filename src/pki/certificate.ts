@@ -1,6 +1,6 @@
 /**
  * One X.509 certificate as the rest of the house sees it: every field already decoded, signed bytes kept as received.
- * Cold path only (about 3 ms each): @peculiar/x509 reads names, dates and extensions, pkijs the RSASSA-PSS parameters,
+ * Cold path only (about 3 ms each): @peculiar/x509 reads names and dates, pkijs the RSASSA-PSS parameters,
  * asn1js cuts the signed range out of the received bytes. A warm appraisal never comes here.
  */
 import 'reflect-metadata'
@@ -9,7 +9,16 @@ import { X509Certificate } from '@peculiar/x509'
 import { AlgorithmIdentifier, BasicConstraints, RSASSAPSSParams } from 'pkijs'
 import { toHex } from '../bytes/encoding.ts'
 import { Malformed } from '../bytes/malformed.ts'
-import { bitString, bits, type DerNode, decodeDer, primitive } from './der.ts'
+import {
+  bitString,
+  bits,
+  type DerNode,
+  decodeDer,
+  objectIdentifier,
+  primitive,
+  STRINGS_STAY_CLOSED,
+  schemaOf,
+} from './der.ts'
 import { keyTypeOf } from './scheme.ts'
 import { assertFewExtensions, spanAt, spansIn } from './tlv.ts'
 
@@ -51,6 +60,8 @@ const LARGEST_CERTIFICATE = 8 * 1024
 /** A VCEK of Milan has eleven, and no certificate of a vendor has more. */
 const MOST_EXTENSIONS = 24
 const EXTENSIONS = 0xa3
+const BOOLEAN = 0x01
+const OCTET_STRING = 0x04
 const OID = {
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
@@ -101,8 +112,8 @@ function decode(der: Uint8Array): Certificate {
   if (toHex(innerAlgorithm.der) !== toHex(algorithm.der))
     throw new Error('the signed and the unsigned signature algorithm differ')
 
-  const parsed = new X509Certificate(der.slice())
-  const extensions = extensionsOf(parsed)
+  const parsed = new X509Certificate(der.slice(), { berOptions: STRINGS_STAY_CLOSED })
+  const extensions = extensionsOf(fields)
   const publicKey = createPublicKey({ key: Buffer.from(spki.der), format: 'der', type: 'spki' })
   return {
     der,
@@ -139,19 +150,40 @@ export function serialText(contents: Uint8Array): string {
   return toHex(contents).replace(/^(00)+(?=..)/, '')
 }
 
-/** RFC 5280 section 4.2: a certificate MUST NOT include more than one instance of an extension. */
-function extensionsOf(certificate: X509Certificate): ReadonlyMap<string, Extension> {
+/**
+ * RFC 5280 section 4.2: a certificate MUST NOT include more than one instance of an extension. Read from the nodes: a general
+ * parser would decode what each holds, of those that nobody asks for too.
+ */
+function extensionsOf(fields: readonly DerNode[]): ReadonlyMap<string, Extension> {
   const extensions = new Map<string, Extension>()
-  for (const { type, critical, value } of certificate.extensions) {
-    if (extensions.has(type)) throw new Error(`extension ${type} appears twice`)
-    extensions.set(type, { critical, value: new Uint8Array(value) })
-  }
+  for (const field of fields)
+    if (field.tag === EXTENSIONS)
+      for (const { children } of field.children[0]?.children ?? []) {
+        const [name, ...rest] = children
+        const value = rest.pop()
+        const [critical, ...others] = rest
+        if (!name || value?.tag !== OCTET_STRING || others.length > 0)
+          throw new Error('an extension is not an identifier, a flag and a value')
+        const type = objectIdentifier(name)
+        if (extensions.has(type)) throw new Error(`extension ${type} appears twice`)
+        extensions.set(type, {
+          critical: critical !== undefined && flagOf(critical),
+          value: value.contents,
+        })
+      }
   return extensions
+}
+
+function flagOf({ tag, contents }: DerNode): boolean {
+  if (tag !== BOOLEAN || contents.length !== 1) throw new Error('not a BOOLEAN')
+  return contents[0] !== 0
 }
 
 function authorityOf(extension: Extension | undefined): Certificate['authority'] {
   if (!extension) return undefined
-  const constraints = BasicConstraints.fromBER(extension.value.slice())
+  const constraints = new BasicConstraints({
+    schema: schemaOf(extension.value, 'basicConstraints'),
+  })
   if (!constraints.cA) return undefined
   const pathLength = constraints.pathLenConstraint
   if (pathLength !== undefined && typeof pathLength !== 'number')
@@ -173,7 +205,7 @@ function keyUsageOf(extension: Extension | undefined): ReadonlySet<number> | und
  * identifier. Some AMD certificates write the default trailer field out, against DER, so its value is compared and not its presence.
  */
 export function signatureIdentifierOf(algorithm: DerNode): string {
-  const parsed = AlgorithmIdentifier.fromBER(algorithm.der.slice())
+  const parsed = new AlgorithmIdentifier({ schema: schemaOf(algorithm.der, 'algorithm') })
   const oid = parsed.algorithmId
   if (oid === '1.2.840.10045.4.3.2') return 'ecdsa-sha256'
   if (oid === '1.2.840.10045.4.3.3') return 'ecdsa-sha384'

@@ -8,7 +8,7 @@ import { Extensions, RelativeDistinguishedNames, Time } from 'pkijs'
 import { sameBytes } from '../bytes/encoding.ts'
 import { Malformed } from '../bytes/malformed.ts'
 import { type Certificate, serialText, signatureIdentifierOf } from './certificate.ts'
-import { bitString, decodeDer } from './der.ts'
+import { bitString, decodeDer, schemaOf } from './der.ts'
 import { type Interval, intersection } from './interval.ts'
 import type { PathFault } from './path.ts'
 import type { Scheme } from './scheme.ts'
@@ -108,22 +108,20 @@ const EXTENSIONS = 0xa0
 
 function assertUnderstood(der: Uint8Array): void {
   const [list] = decodeDer(der, 'crlExtensions').children
-  const { extensions } = Extensions.fromBER((list?.der ?? der).slice())
+  const schema = schemaOf(list?.der ?? der, 'crlExtensions')
+  const { extensions } = new Extensions({ schema })
   for (const { extnID, critical } of extensions)
     if (critical && !UNDERSTOOD.has(extnID))
       throw new Error(`critical CRL extension ${extnID} is not understood`)
 }
 
 function nameOf(der: Uint8Array): string {
-  decodeDer(der, 'issuer')
-  return RelativeDistinguishedNames.fromBER(der.slice())
-    .typesAndValues.map(({ value }) => String(value.valueBlock.value))
-    .join(', ')
+  const { typesAndValues } = new RelativeDistinguishedNames({ schema: schemaOf(der, 'issuer') })
+  return typesAndValues.map(({ value }) => String(value.valueBlock.value)).join(', ')
 }
 
 function timeOf(der: Uint8Array): Date {
-  decodeDer(der, 'time')
-  return Time.fromBER(der.slice()).value
+  return new Time({ schema: schemaOf(der, 'time') }).value
 }
 
 /**

@@ -2,12 +2,18 @@
  * DER cut into nodes that remember the bytes they came from, so that signatures and identities are decided on what was
  * received. asn1js does the decoding; what it tolerates beyond DER (trailing bytes, indefinite lengths) is refused here.
  */
-import { BaseBlock, fromBER } from 'asn1js'
+import { type AsnType, BaseBlock, fromBER } from 'asn1js'
 import { Malformed } from '../bytes/malformed.ts'
 import { assertFewValues, spanAt } from './tlv.ts'
 
 /** A PCK certificate has about 90 values, a VCEK 130. */
 const MOST_VALUES = 512
+
+/**
+ * Decoders look for values inside of strings too, and what they find there nobody has counted: six kilobytes hold three thousand,
+ * which cost a twentieth of a second. What lies inside of a string is decoded by whoever knows what it is.
+ */
+export const STRINGS_STAY_CLOSED = { parseEmbedded: false } as const
 
 export interface DerNode {
   /** Tag octet: class, constructed bit and number (no vendor structure uses numbers above 30). */
@@ -22,15 +28,20 @@ export interface DerNode {
 
 /** Throws Malformed unless `der` is exactly one definite-length value. Throws what asn1js throws on deeper faults: callers wrap it. */
 export function decodeDer(der: Uint8Array, path: string): DerNode {
+  return nodeOf(schemaOf(der, path))
+}
+
+/** The same as pkijs takes it (`schema`): its own `fromBER` would open strings. */
+export function schemaOf(der: Uint8Array, path: string): AsnType {
   const { end } = spanAt(der, 0, der.length)
   if (end !== der.length)
     throw new Malformed({ path, offset: end }, `${der.length - end} bytes after the end`, 'the end')
   // The decoder spends ten microseconds on each value, however small: what is made of thousands is refused unread.
   assertFewValues(der, MOST_VALUES)
-  const { offset, result } = fromBER(der.slice())
+  const { offset, result } = fromBER(der.slice(), STRINGS_STAY_CLOSED)
   if (offset === -1 || result.error)
     throw new Malformed({ path, offset: 0 }, result.error || 'no ASN.1 value', 'DER')
-  return nodeOf(result)
+  return result
 }
 
 /** Contents of a primitive value; throws for a constructed one. */

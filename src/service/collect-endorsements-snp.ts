@@ -21,10 +21,14 @@ export function snpNeeds(evidence: SnpEvidence, brought: EndorsementParts): read
   const veks = [...evidence.certificates, ...brought.certificates]
     .map(vekOf)
     .filter(({ kind }) => kind === signingKey)
-  // A version 2 report names no product: without a VEK there is no telling whose list and key it needs.
-  const product = productOf(report) ?? veks.find((vek) => vek.product)?.product
+  const products = productsOf(report, veks)
+  const [product] = products
   if (!key || !product) return []
-  const needs: AmdSubject[] = [{ document: 'amd-crl', product: product.name, key }]
+  const needs: AmdSubject[] = products.map(({ name }) => ({
+    document: 'amd-crl',
+    product: name,
+    key,
+  }))
   const isBrought = veks.some(({ hwid }) => !hwid || isOfChip(hwid, report))
   if (key === 'vcek' && !isBrought) needs.push(...vcekOf(report, product))
   return needs
@@ -32,10 +36,16 @@ export function snpNeeds(evidence: SnpEvidence, brought: EndorsementParts): read
 
 const keys: Readonly<Partial<Record<SigningKey, AmdKey>>> = { VCEK: 'vcek', VLEK: 'vlek' }
 
-function productOf({ cpuidFamily, cpuidModel }: Report): Product | undefined {
-  return cpuidFamily === undefined || cpuidModel === undefined
-    ? undefined
-    : productOfCpuid(cpuidFamily, cpuidModel)
+/**
+ * A version 2 report names no product: without a VEK there is no telling whose list and key it needs. With several, any of them may
+ * be the one that signed, and a VEK that is laid before it must not keep its list away.
+ */
+function productsOf({ cpuidFamily, cpuidModel }: Report, veks: readonly Vek[]): readonly Product[] {
+  const products =
+    cpuidFamily === undefined || cpuidModel === undefined
+      ? veks.map((vek) => vek.product)
+      : [productOfCpuid(cpuidFamily, cpuidModel)]
+  return [...new Set(products.filter((product) => product !== undefined))]
 }
 
 /** Nothing for a chip that the host masked, or whose id or TCB has bytes set that this product does not use. */

@@ -5,7 +5,7 @@
 import { Malformed } from '../bytes/malformed.ts'
 import { decodeCertificate } from '../pki/certificate.ts'
 import { decodeCrl } from '../pki/crl.ts'
-import { decodeDer } from '../pki/der.ts'
+import { type Span, spanAt, spansIn } from '../pki/tlv.ts'
 import { Problem } from '../problems.ts'
 import { type EndorsementParts, endorsements, noParts } from '../rats/endorsements.ts'
 import { partsOfCollateral, partsOfCollateralJson } from '../tee/dcap/collateral-json.ts'
@@ -15,6 +15,7 @@ import { decodeCertificateTable } from '../tee/sev-snp/certificate-table.ts'
 const LARGEST_FILE = 8 * 1024 * 1024
 const LARGEST_PEM_BLOCKS = 256
 const PEM_BEGIN = '-----BEGIN '
+const CONSTRUCTED = 0x20
 
 /** `name` is for the sentence only. Throws Problem('endorsement-unreadable'). */
 export function endorsementsOfFile(name: string, bytes: Uint8Array): EndorsementParts {
@@ -76,23 +77,24 @@ function isText(text: string): boolean {
 
 /** A TBSCertificate begins with [0] version (RFC 5280 section 4.1); the fourth field of a v2 TBSCertList is a time (section 5.1). */
 function partsOfDer(der: Uint8Array, path: string): EndorsementParts {
-  const tbs = topOf(der, path).children[0]
-  if (tbs?.children[0]?.tag === 0xa0) {
+  const fields = fieldsOf(der, path)
+  if (fields[0]?.tag === 0xa0) {
     decodeCertificate(der)
     return { ...noParts, certificates: [der] }
   }
-  if ([0x17, 0x18].includes(tbs?.children[3]?.tag ?? 0)) {
+  if ([0x17, 0x18].includes(fields[3]?.tag ?? 0)) {
     decodeCrl(der)
     return { ...noParts, crls: [der] }
   }
   throw new Malformed({ path, offset: 0 }, 'another DER structure', 'a v3 certificate or a v2 CRL')
 }
 
-function topOf(der: Uint8Array, path: string): ReturnType<typeof decodeDer> {
+/** Of the first value within: walked in place, since a list that revokes hundreds has more values than are decoded of anything else. */
+function fieldsOf(der: Uint8Array, path: string): readonly Span[] {
   try {
-    return decodeDer(der, path)
+    const [tbs] = spansIn(der, spanAt(der, 0, der.length))
+    return tbs && tbs.tag & CONSTRUCTED ? spansIn(der, tbs) : []
   } catch (cause) {
-    if (cause instanceof Malformed) throw cause
     throw new Malformed(
       { path, offset: 0 },
       cause instanceof Error ? cause.message : String(cause),

@@ -499,6 +499,22 @@ describe('on disk', () => {
     expect(await asked(addresses.milanCrl, () => cache.get(milanCrl))).toBe(0)
   })
 
+  test('what another process imported while we ran is handed out, and still on disk', async () => {
+    const first = await open()
+    await first.cache.get(milanCrl)
+    // Knows of the list and has not read it yet, as every service after its start.
+    const offline: Fetch = () => Promise.reject(new Error('no way out'))
+    const service = await open({ directory: first.directory, fetch: offline })
+    const importing = await open({ directory: first.directory, fetch: offline })
+    const thisUpdate = new Date('2026-01-01T12:00:00Z')
+    answer(addresses.milanCrl, body(amd.Milan.crl({ thisUpdate })))
+    const held = await (await open()).cache.get(milanCrl)
+    await importing.cache.put({ subject: milanCrl, held })
+    expect((await service.cache.get(milanCrl)).digest).toBe(held.digest)
+    const restarted = await open({ directory: first.directory, fetch: offline })
+    expect((await restarted.cache.get(milanCrl)).digest).toBe(held.digest)
+  })
+
   test("an entry in another's place is not taken for it", async () => {
     const first = await open()
     await first.cache.get(milanCrl)

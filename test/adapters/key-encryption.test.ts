@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { keyEncryptionByCommand } from '#src/adapters/key-encryption-command.ts'
 import { keyEncryptionBySecret } from '#src/adapters/key-encryption-secret.ts'
+import { Problem } from '#src/problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vouchsafe-kek-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -29,6 +30,12 @@ process.stdout.write(input.map((byte) => byte ^ mask))`,
 )
 const by = (path: string, change: { handle?: string; timeoutMs?: number } = {}) =>
   keyEncryptionByCommand({ program: path, handle: 'kek-1', env: {}, ...change })
+
+const refusalOf = async (asked: Promise<unknown>) =>
+  await asked.then(
+    () => undefined,
+    (refusal: unknown) => refusal,
+  )
 
 describe('a secret', () => {
   const kek = keyEncryptionBySecret('file', new Uint8Array(32).fill(1))
@@ -93,18 +100,48 @@ describe('a program', () => {
       "for (;;) process.stdout.write('x'.repeat(4096))",
       'more than 4096 bytes',
     ],
-    ['hangs', 'setInterval(() => {}, 1000)', 'was ended by SIGTERM, within 1 s'],
+    ['hangs', 'setInterval(() => {}, 1000)', 'did not end within 1 s'],
+    [
+      'does not let itself be ended',
+      "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)",
+      'did not end within 1 s',
+    ],
   ])('that %s is told of by name', async (name, body, message) => {
     const path = program(name.replaceAll(' ', '-'), body)
-    const asked = by(path, { timeoutMs: 1000 }).wrap(dataKey)
-    await expect(asked).rejects.toThrow(`${path} --wrap kek-1 `)
-    await expect(asked).rejects.toThrow(message)
+    const refusal = await refusalOf(by(path, { timeoutMs: 1000 }).wrap(dataKey))
+    expect(refusal).toMatchObject({
+      code: 'key-encryption-unavailable',
+      detail: expect.stringContaining(message),
+      cause: { message: expect.stringContaining(`${path} --wrap kek-1 `) },
+    })
+  })
+
+  test('that leaves behind what it started is waited for no longer than any other', async () => {
+    const path = join(folder, 'wrapper')
+    writeFileSync(path, '#!/bin/sh\nsleep 10\n', { mode: 0o700 })
+    const asked = keyEncryptionByCommand({
+      ...{ program: path, handle: 'kek-1', timeoutMs: 500 },
+      env: { PATH: process.env.PATH },
+    })
+    const began = performance.now()
+    expect(await refusalOf(asked.unwrap(dataKey))).toMatchObject({
+      code: 'key-encryption-unavailable',
+    })
+    expect(performance.now() - began).toBeLessThan(5000)
+  })
+
+  test('that refuses to unwrap is not one that gave no answer: it may be these bytes', async () => {
+    const path = program('refuses', 'process.exit(3)')
+    const refusal = await refusalOf(by(path).unwrap(dataKey))
+    expect(refusal).not.toBeInstanceOf(Problem)
+    expect(refusal).toMatchObject({ message: `${path} --unwrap kek-1 exited 3` })
   })
 
   test('that is not there is told of by name', async () => {
-    await expect(by('/nowhere').wrap(dataKey)).rejects.toThrow(
-      '/nowhere --wrap kek-1 cannot be run',
-    )
+    expect(await refusalOf(by('/nowhere').wrap(dataKey))).toMatchObject({
+      detail: 'the program that holds the key-encryption key cannot be run (ENOENT)',
+      cause: { message: '/nowhere --wrap kek-1 cannot be run (ENOENT)' },
+    })
   })
 
   test('that wrapped nothing seals nothing', async () => {

@@ -46,13 +46,14 @@ function rego(entrypoint: string): Rule {
 const many = `[${Array.from({ length: 420 }, (_, index) => index).join(',')}]`
 const long = `["${'x'.repeat(60)}"]${'.map(s, s + s)'.repeat(10)}[0]`
 
-const patterns = Array.from({ length: 15 }, (_, index) => `!t.matches("(x+x+x+)+y${index}")`).join(
+const products = Array.from({ length: 14 }, () => 'a * b >= evidence.vmpl').join(' && ')
+const patterns = Array.from({ length: 15 }, (_, index) => `!t.matches("(x|xx)+[${index}]")`).join(
   ' && ',
 )
 
-/** All of them pass every check at load: they cost too much and are not wrong. */
+/** All of them pass every check at load: they cost too much and are not wrong. Each would take seconds on a fast machine. */
 const hostile = {
-  lists: `${many}.all(a, ${many}.all(b, a * b >= evidence.vmpl))`,
+  lists: `${many}.all(a, ${many}.all(b, ${products}))`,
   patterns: `[${long}].all(t, ${many}.all(a, ${patterns}))`,
   growth: `${many}.map(a, ${many}.map(b, [a, b, evidence.vmpl])).size() > evidence.vmpl`,
 }

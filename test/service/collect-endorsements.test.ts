@@ -29,6 +29,7 @@ import { sevSnp } from '../../src/tee/sev-snp/sev-snp.ts'
 import { movableClock, type Rig, removeFolders, rig } from '../fakes/endorsement-rig.ts'
 import {
   addresses,
+  body,
   chance,
   FMSPC,
   milanChip,
@@ -280,6 +281,29 @@ describe('what is collected from the vendors', () => {
     const { endorsements } = await collect(tdxEvidence, tdx, { ...noParts, crls: [stale] })
     expect(endorsements.crls.map(toHex)).toContain(toHex(stale))
     expect(endorsements.crls.map(toHex)).toContain(toHex(intel.pki.rootCrl()))
+  })
+
+  test('shows a revocation of its own product, whatever VEKs of other products a version 2 report brings', async () => {
+    const thisUpdate = new Date('2026-01-01T12:00:00Z')
+    const revoked = [
+      { serial: BigInt(`0x${decodeCertificate(amd.Milan.ask.der).serial}`), at: now },
+    ]
+    server.answer(addresses.milanCrl, body(amd.Milan.crl({ thisUpdate, revoked })))
+    try {
+      const evidence = snp({ ...milan, version: 2 })
+      const bringing = (...certificates: readonly Uint8Array[]) =>
+        // Genuine and not ended, from before the revocation.
+        refusals(evidence, sevSnp, { ...noParts, certificates, crls: [amd.Milan.crl()] })
+      const decoys = [
+        amd.Genoa.vcek({ ...milanChip, label: 'decoy', hwid: new Uint8Array(64).fill(9) }),
+        amd.Turin.vcek({ ...turinChip, label: 'decoy' }),
+      ].map(({ der }) => der)
+      const isRevoked = expect.stringMatching(/^snp\.ask\.not-revoked: SEV-Milan is revoked/)
+      expect(await bringing(milanVcek.der)).toContainEqual(isRevoked)
+      expect(await bringing(...decoys, milanVcek.der)).toContainEqual(isRevoked)
+    } finally {
+      server.answer(addresses.milanCrl, undefined)
+    }
   })
 
   test('costs no request for a chip when the evidence brings its VCEK', async () => {

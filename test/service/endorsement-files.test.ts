@@ -4,6 +4,7 @@ import { toHex } from '../../src/bytes/encoding.ts'
 import { Problem } from '../../src/problems.ts'
 import { endorsementsOfFile } from '../../src/service/endorsement-files.ts'
 import { pem, tableOf, vector } from '../cli/command.ts'
+import { chain, day, crl as revocationList } from '../pki/authority.ts'
 
 const { certificates, crls } = vector('sev-snp/milan-v3-good').parts
 const [vcek = new Uint8Array(), ask = new Uint8Array()] = certificates
@@ -44,6 +45,22 @@ describe('reads', () => {
     const [read] = endorsementsOfFile('a file', bytesOf(collateral)).tcbInfos
     expect(toHex(read?.body ?? new Uint8Array())).toBe(toHex(tcbInfo?.body ?? new Uint8Array()))
   })
+})
+
+describe('reads a revocation list after a mass revocation', () => {
+  const { root } = chain()
+  const revoked = Array.from({ length: 1000 }, (_, n) => ({
+    serial: BigInt(n + 1),
+    at: day(4),
+    reason: 1,
+  }))
+  const long = revocationList(root, { revoked })
+  it.each([
+    ['in DER', long],
+    ['in PEM', pem('X509 CRL', long)],
+  ])('%s', (_, file) =>
+    expect(hex(endorsementsOfFile('a file', bytesOf(file)).crls)).toEqual([toHex(long)]),
+  )
 })
 
 describe('refuses', () => {
