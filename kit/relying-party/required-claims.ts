@@ -135,14 +135,19 @@ export function assertRequiredClaims(required: RequiredClaims): void {
   const { status, trustVector, assurance, scopes, leastGeneration, ...others } = required
   assertChoice('status', status, ['affirming', 'warning'])
   assertChoice('assurance', assurance, ['hardware', 'simulated'])
+  if (trustVector !== undefined && !objectOf(trustVector))
+    throw new TypeError('required.trustVector must be an object')
   for (const [name, least] of Object.entries(trustVector ?? {})) {
     assertChoice('trustVector', name, trustClaimNames)
     assertChoice(`trustVector.${name}`, least, ['affirming', 'warning'])
   }
   if (leastGeneration !== undefined && !Number.isSafeInteger(leastGeneration))
     throw new TypeError('required.leastGeneration must be a whole number')
-  for (const [name, value] of Object.entries({ ...others, ...(scopes && { scopes }) })) {
-    if (name !== 'scopes' && !matched.some(([known]) => known === name))
+  // One text would be read letter by letter, or by nobody: which scopes are meant?
+  if (scopes !== undefined && !areTexts(scopes))
+    throw new TypeError('required.scopes must be a list of texts')
+  for (const [name, value] of Object.entries(others)) {
+    if (!matched.some(([known]) => known === name))
       throw new TypeError(`required.${name} is nothing that can be required`)
     if (value !== undefined && !areTexts(listOf(value)))
       throw new TypeError(`required.${name} must be a text or a list of some`)
@@ -161,8 +166,13 @@ function assertChoice(name: string, value: unknown, choices: readonly string[]):
     )
 }
 
-function areTexts(list: readonly unknown[]): boolean {
-  return list.length > 0 && list.every((text) => typeof text === 'string' && text !== '')
+/** Unlike their types, what comes from a file may be anything. */
+function areTexts(list: unknown): boolean {
+  return (
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every((text) => typeof text === 'string' && text !== '')
+  )
 }
 
 function listOf(value: OneOf): readonly string[] {

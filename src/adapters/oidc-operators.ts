@@ -66,14 +66,16 @@ function issuerOf(token: string): string | undefined {
 
 /** Undefined where no value of the claim is a role: a good token of somebody who is no operator. */
 function operatorOf(payload: JWTPayload, { roleClaim, roles }: IdentityProviderConfig) {
-  const { sub } = payload
-  if (sub === undefined || !SUBJECT.test(sub)) return undefined
+  const { sub, exp } = payload
+  if (sub === undefined || exp === undefined || !SUBJECT.test(sub)) return undefined
   const own = new Set<OperatorRole>()
   for (const value of valuesOf(payload, roleClaim)) {
     const role = roles.get(value)
     if (role) own.add(role)
   }
-  return own.size === 0 ? undefined : { name: `oidc:${encodeURIComponent(sub)}`, roles: [...own] }
+  if (own.size === 0) return undefined
+  const until = new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+  return { name: `oidc:${encodeURIComponent(sub)}`, roles: [...own], until }
 }
 
 /** A claim of that very name, or one further in; a list of texts, or one text with spaces between values. */

@@ -9,7 +9,7 @@ import {
 } from '../../enclave/simulator/demonstration.ts'
 import { pemOf } from '../../enclave/simulator/pem.ts'
 import { openDevDirectory } from '../adapters/dev-directory.ts'
-import { freePort } from '../adapters/free-port.ts'
+import { type HeldPort, holdPort } from '../adapters/held-port.ts'
 import { keyEncryptionBySecret } from '../adapters/key-encryption-secret.ts'
 import { pinoJournal } from '../adapters/pino-journal.ts'
 import { openRuleEngine } from '../adapters/rule-engine.ts'
@@ -63,6 +63,7 @@ export async function startDev(
   const { directory, store, keyEncryptionKey } = dev
   const engine = openRuleEngine()
   const journal = troublesOnly(pinoJournal({ level: 'info', to: { write: err } }))
+  let held: HeldPort | undefined
   try {
     // The simulated vendor's documents hold from a minute ago: they are written in whole seconds.
     const shown = launch(join(directory, 'agents'), new Date(at.getTime() - 60_000))
@@ -72,7 +73,10 @@ export async function startDev(
       measurement: toHex(shown.measurement),
       at,
       releases: {
-        port: async () => await freePort(HOST, PORT),
+        port: async () => {
+          held = await holdPort(HOST, PORT)
+          return held.port
+        },
         audienceAt: urlAt,
         scopes: DEV_SCOPES,
       },
@@ -110,6 +114,7 @@ export async function startDev(
       host: HOST,
       port: sample.port,
       orAnyPort: true,
+      beforeListening: async () => await held?.letGo(),
       publicUrl: urlAt,
       metrics: undefined,
       explainRefusals: true,
@@ -165,6 +170,7 @@ export async function startDev(
       close: service.close,
     }
   } catch (cause) {
+    await held?.letGo()
     await engine.close()
     await store.close()
     throw cause

@@ -29,7 +29,10 @@ const whole = z
   .string()
   .regex(/^[1-9]\d{0,2}$/, `must be 1 to ${LARGEST_PAGE}`)
   .refine((text) => Number(text) <= LARGEST_PAGE, `must be 1 to ${LARGEST_PAGE}`)
-const instant = z.iso.datetime('must be a time as in 2026-01-01T00:00:00Z')
+/** The database has no year 0. */
+const instant = z.iso
+  .datetime('must be a time as in 2026-01-01T00:00:00Z')
+  .regex(/^(?!0000)/, 'must be a time as in 2026-01-01T00:00:00Z')
 const cursor = z
   .string()
   .regex(
@@ -37,7 +40,7 @@ const cursor = z
     'must be `next` of the page before',
   )
   .refine(
-    (text) => !Number.isNaN(Date.parse(text.split('~')[0] ?? '')),
+    (text) => instant.safeParse(text.split('~')[0]).success,
     'must be `next` of the page before',
   )
 

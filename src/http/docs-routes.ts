@@ -26,10 +26,16 @@ function answerWith({ headers }: Request, { type, bytes, gzipped, etag }: DocsFi
   const known = (headers.get('if-none-match') ?? '').split(',').map((tag) => tag.trim())
   if (known.includes(etag) || known.includes(`W/${etag}`))
     return new Response(null, { status: 304, headers: about })
-  const isGzipped = /(^|,)\s*gzip\s*(;\s*q=(1|0\.\d*[1-9]\d*))?\s*(,|$)/i.test(
-    headers.get('accept-encoding') ?? '',
-  )
+  const isGzipped = takesGzip(headers.get('accept-encoding') ?? '')
   return new Response(new Uint8Array(isGzipped ? gzipped : bytes), {
     headers: { ...about, 'content-type': type, ...(isGzipped && { 'content-encoding': 'gzip' }) },
+  })
+}
+
+/** RFC 9110 section 12.5.3. Split first: one expression over a whole header of 16 KiB would be tried from each of its places. */
+function takesGzip(accepted: string): boolean {
+  return accepted.split(',').some((each) => {
+    const [coding, quality = 'q=1'] = each.split(';', 2).map((part) => part.trim().toLowerCase())
+    return coding === 'gzip' && /^q=[01](\.\d{0,3})?$/.test(quality) && Number(quality.slice(2)) > 0
   })
 }

@@ -100,6 +100,7 @@ function events(
     room: 'operators',
     mostInRoom: MOST_STREAMS,
     after: lastEventId(headers),
+    until: operator.until,
     isResumable: true,
     // What is about the service as a whole is about every tenant.
     shown: (event) =>

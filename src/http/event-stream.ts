@@ -11,6 +11,8 @@ export interface StreamTerms {
   readonly after: number | undefined
   /** Text of the event's `data`, or undefined for one that is not for this reader. */
   readonly shown: (event: ServiceEvent) => string | undefined
+  /** It ends then: whoever reads on must show anew that he may. Undefined: whenever its reader likes. */
+  readonly until: Date | undefined
   /** Whether lines of `id` are written, by which a reader may come back. */
   readonly isResumable: boolean
   /** Breaks the connection, for a reader that does not read: an end written to it would wait behind all the rest. */
@@ -36,8 +38,12 @@ export function eventStream(
   {
     store,
     events,
-  }: { readonly store: Pick<Store, 'eventsAfter' | 'lastEvent'> } & Pick<Verifier, 'events'>,
-  { after, shown, isResumable, disconnect, ended }: StreamTerms,
+    clock,
+  }: { readonly store: Pick<Store, 'eventsAfter' | 'lastEvent'> } & Pick<
+    Verifier,
+    'events' | 'clock'
+  >,
+  { after, shown, until, isResumable, disconnect, ended }: StreamTerms,
 ): EventStream {
   const waiting: ServiceEvent[] = []
   /** Resolves the pull that waits for something to write. */
@@ -110,6 +116,11 @@ export function eventStream(
   }
 
   async function next(): Promise<string> {
+    // Whatever wakes it, an event or a beat, is not told any more.
+    if (until !== undefined && clock.now() >= until) {
+      finish()
+      return ''
+    }
     if (isCatchingUp) return await catchUp()
     if (waiting.length > 0) return written(waiting.splice(0))
     if (isBeating) {

@@ -15,7 +15,10 @@ export interface StreamRequest extends Omit<StreamTerms, 'ended'> {
 
 export interface EventStreams {
   /** Throws Problem('too-many-requests'). */
-  readonly open: (verifier: Pick<Verifier, 'store' | 'events'>, request: StreamRequest) => Response
+  readonly open: (
+    verifier: Pick<Verifier, 'store' | 'events' | 'clock'>,
+    request: StreamRequest,
+  ) => Response
   readonly count: () => number
   /** Ends them all, and opens none any more: a server that closes would wait for them. */
   readonly end: () => void

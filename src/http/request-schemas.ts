@@ -150,8 +150,9 @@ export const instant = z
   .transform((text, context) => {
     const at = new Date(text)
     // 30 February becomes a day of March: what is written back must be what was written.
-    if (!Number.isNaN(at.getTime()) && at.toISOString().slice(0, 19) === text.slice(0, 19))
-      return at
+    const isDay = !Number.isNaN(at.getTime()) && at.toISOString().slice(0, 19) === text.slice(0, 19)
+    // The database has no year 0.
+    if (isDay && !text.startsWith('0000')) return at
     context.addIssue('is not in the calendar')
     return z.NEVER
   })

@@ -36,6 +36,8 @@ export interface ServiceParts
   readonly port: number
   /** Whether any other port will do where somebody else listens on that one. */
   readonly orAnyPort?: boolean
+  /** Lets go of the port for it, where somebody holds it until then. */
+  readonly beforeListening?: () => Promise<void>
   /** Where GET /metrics is answered; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** Where the service is reached, for the port that it got. */

@@ -15,6 +15,8 @@ export interface ServerRequest {
   readonly port: number
   /** Whether any other port will do where somebody else listens on that one. */
   readonly orAnyPort?: boolean
+  /** Lets go of the port for it, where somebody holds it until then. */
+  readonly beforeListening?: () => Promise<void>
   /** More are closed as they come. Default: as many as the system gives. */
   readonly mostConnections?: number
   /** Whose connection is beyond its peer's share is closed as it comes. Default: nobody's. */
@@ -75,6 +77,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   if (request.mostConnections !== undefined) server.maxConnections = request.mostConnections
   if (request.connections) shareConnections(server, request.connections)
   answerMalformed(server)
+  await request.beforeListening?.()
   await listening(server, request).catch((cause) => {
     if (!orAnyPort || !isTaken(cause)) throw cause
     return listening(server, { host, port: 0 })

@@ -101,6 +101,7 @@ function statusEvents(
     room: 'public',
     mostInRoom: MOST_STREAMS,
     after: undefined,
+    until: undefined,
     isResumable: false,
     shown: (event) => revokedEntry(event, issuer),
     disconnect,

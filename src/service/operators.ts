@@ -25,6 +25,8 @@ export interface Operator {
   readonly name: string
   /** At least one. */
   readonly roles: readonly OperatorRole[]
+  /** From then on nobody vouches for him any more. Absent: a line of the file, which is good until the service starts anew. */
+  readonly until?: Date
 }
 
 /** One line of the operators' file. */

@@ -47,6 +47,8 @@ async function resealed(
   const { purpose, kid, sealed: from } = key
   const secret = await openedKey({ keyEncryption: [...room.keyEncryption, target] }, key)
   const to = await sealKey({ purpose, kid }, secret, { encryption: target, random: room.random })
+  // As it will be opened: once the old key is destroyed, it is too late to learn that it cannot be.
+  await openedKey({ keyEncryption: [target] }, { ...key, sealed: to })
   return { purpose, kid, from, to }
 }
 

@@ -84,6 +84,9 @@ async function changeOf(
   const content = await opened(named, from, [...keyEncryption, target])
   const to = await sealResource(named, content, { encryption: target, random })
   content.secret.fill(0)
+  // As it will be opened: once the old key is destroyed, it is too late to learn that it cannot be.
+  const back = await opened(named, to, [target])
+  back.secret.fill(0)
   return { ...named, from, to }
 }
 

@@ -23,6 +23,11 @@ export const STATUS_TTL_SECONDS = 30
  * much. The other half minute is for a service that is gone for a moment.
  */
 export const STATUS_LIFETIME_SECONDS = 60
+/**
+ * A revoked token stays in its list for so long after its end. Relying parties forgive clocks that differ, by a minute in the
+ * kit and by more in clouds: to whoever still takes the token it must not become good again by expiring.
+ */
+const TOLD_AFTER_EXPIRY_MS = 10 * 60_000
 /** Then it is signed anew, so that what is handed out is good for its whole ttl. */
 const RENEWED_AFTER_MS = 15_000
 /** However many are revoked one after the other. */
@@ -48,7 +53,7 @@ export function statusLists({ store, events }: Pick<Verifier, 'store' | 'events'
   })
 
   async function build(issuer: Issuer, list: number, at: Date): Promise<string | undefined> {
-    const found = await store.statusList(list, at)
+    const found = await store.statusList(list, new Date(at.getTime() - TOLD_AFTER_EXPIRY_MS))
     // Another issuer's: under this one's name it would be a statement about nobody's tokens.
     if (found?.issuer !== issuer.url) return undefined
     return await signStatusList(issuer.signer('possession', at), {

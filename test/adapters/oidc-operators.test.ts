@@ -83,7 +83,11 @@ async function token({ claims = {}, header = {}, key = ec.privateKey }: Made = {
 
 describe('a token of the provider', () => {
   test.each<[string, Made, unknown]>([
-    ['names its subject and role', {}, { name: 'oidc:zoe', roles: ['operator'] }],
+    [
+      'names its subject and role',
+      {},
+      { name: 'oidc:zoe', roles: ['operator'], until: new Date((now + 310) * 1000) },
+    ],
     [
       'may have several roles, and values that are none',
       { claims: { roles: ['everybody', 'audit', 'sre', 'sre'] } },

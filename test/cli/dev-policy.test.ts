@@ -97,4 +97,20 @@ describeWith(sshKeygenProbe, 'vouchsafe dev', () => {
     },
     SLOW,
   )
+
+  test(
+    'of several that start at once, each has the port that its policy names',
+    async () => {
+      const each = Array.from({ length: 3 }, () =>
+        startProgram(['dev', '--json'], { cwd: scratchFolder() }),
+      )
+      const texts = await Promise.all(each.map((program) => program.printed('"url"')))
+      for (const program of each) program.kill('SIGINT')
+      for (const text of texts) expect(text).not.toContain('is taken')
+      const ends = await Promise.all(each.map(({ ended }) => ended))
+      const urls = ends.map(({ out }) => JSON.parse(out).url)
+      expect(new Set(urls).size).toBe(each.length)
+    },
+    SLOW,
+  )
 })

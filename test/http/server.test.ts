@@ -32,3 +32,15 @@ test('where any port will do, an address that is not ours is refused all the sam
     startServer({ ...request, host: '192.0.2.1', port: 0, orAnyPort: true }),
   ).rejects.toMatchObject({ code: 'configuration-invalid' })
 })
+
+test('a port that is held for the server is let go before it listens', async () => {
+  const holder = await startServer({ ...request, port: 0 })
+  const server = await startServer({
+    ...request,
+    port: holder.port,
+    orAnyPort: true,
+    beforeListening: () => holder.close(),
+  })
+  expect(server.port).toBe(holder.port)
+  await server.close()
+})

@@ -56,6 +56,10 @@ describe('required claims', () => {
   test.each<[unknown, RegExp]>([
     [{ enviroment: 'prod' }, /enviroment/],
     [{ scopes: [] }, /scopes/],
+    [{ scopes: 'secret:db-ro' }, /scopes/],
+    [{ scopes: null }, /scopes/],
+    [{ tenant: null }, /tenant/],
+    [{ trustVector: null }, /trustVector/],
     [{ agent: '' }, /agent/],
     [{ agent: [1] }, /agent/],
     [{ status: 'contraindicated' }, /status/],

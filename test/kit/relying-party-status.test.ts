@@ -93,6 +93,19 @@ describe('a status list', () => {
     expect(await asked(party)).toBe('accepted')
   })
 
+  test.each([10, 60])(
+    'says so to the last second that a clock may differ by: %i',
+    async (clockSkewSeconds) => {
+      const token = await scene.fresh()
+      await scene.revoke(token)
+      scene.wait(300 + clockSkewSeconds - 1)
+      const party = partyWith(() => undefined, { clockSkewSeconds })
+      expect(await asked(party, token)).toBe('token-revoked')
+      scene.wait(1)
+      expect(await asked(party, token)).toBe('token-expired')
+    },
+  )
+
   test('counts for the grace when no newer one is to be had, and no longer', async () => {
     let isDown = false
     const answer: Answer = () => (isDown ? new Response('', { status: 503 }) : undefined)
