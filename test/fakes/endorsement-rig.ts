@@ -50,6 +50,8 @@ export interface Rig {
 
 export interface RigRequest {
   readonly base: string
+  /** Where the root's list is: Intel has it on another host, which may fail while the first one answers. Default: `base`. */
+  readonly rootBase?: string
   readonly clock: Clock
   /** A folder that another rig used: a restart, or a second process. */
   readonly directory?: string
@@ -62,6 +64,7 @@ const folders: string[] = []
 
 export async function rig({
   base,
+  rootBase = base,
   clock,
   fetch = vendorFetch,
   ...request
@@ -71,7 +74,7 @@ export async function rig({
   const cache = await openEndorsementCache(
     {
       kds: amdKds({ base }),
-      pcs: intelPcs({ base, rootCrl: `${base}${addresses.rootCrl}`, update: 'standard' }),
+      pcs: intelPcs({ base, rootCrl: `${rootBase}${addresses.rootCrl}`, update: 'standard' }),
       budget: fetchBudget(
         { fetch, clock, random: middling },
         { ...usualFetchBudget, ...request.budget },

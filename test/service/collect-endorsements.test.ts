@@ -314,7 +314,8 @@ describe('what is collected from the vendors', () => {
 
   test('lists what could not be had, with the rest', async () => {
     server.answer(addresses.rootCrl, status(503, { 'retry-after': '17' }))
-    const other = await rig({ base: server.base, clock: movableClock(now) })
+    const rootBase = server.base.replace('127.0.0.1', 'localhost')
+    const other = await rig({ base: server.base, rootBase, clock: movableClock(now) })
     const { endorsements, missing } = await endorsementCollector(other.cache)(tdxEvidence, tdx)
     server.answer(addresses.rootCrl, undefined)
     expect(missing.map(({ subject }) => nameOf(subject))).toContain('intel/crl/root')
